@@ -1,0 +1,174 @@
+#include "base/arena.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PIECE_PER_MALLOC 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PIECE_PER_MALLOC 1
+#endif
+#endif
+#ifndef PIECE_PER_MALLOC
+#define PIECE_PER_MALLOC 0
+#endif
+
+enum { FIRST_CHUNK = 512, MAX_CHUNK = 64 * 1024, ALIGN = 16 };
+
+struct chunk {
+    struct chunk *next;
+    _Alignas(ALIGN) char bytes[];
+};
+
+struct on_free {
+    struct on_free *next;
+    void (*fn)(void *);
+    void *arg;
+};
+
+struct arena {
+    struct chunk *chunks;
+    struct on_free *hooks;
+    char *at, *end;
+    size_t used, next_chunk;
+};
+
+static void out_of_memory(size_t n)
+{
+    fprintf(stderr, "osm: out of memory asking for %zu bytes\n", n);
+    abort();
+}
+
+void *xmalloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p) out_of_memory(n);
+    return p;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size ? size : 1);
+    if (!p) out_of_memory(n * size);
+    return p;
+}
+
+void *xrealloc(void *p, size_t n)
+{
+    void *q = realloc(p, n ? n : 1);
+    if (!q) out_of_memory(n);
+    return q;
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+    char *p = xmalloc(n + 1);
+    if (n) memcpy(p, s, n);
+    p[n] = '\0';
+    return p;
+}
+
+char *xstrdup(const char *s) { return xstrndup(s, strlen(s)); }
+
+struct arena *arena_new(void)
+{
+    struct arena *a = xcalloc(1, sizeof *a);
+    a->next_chunk = FIRST_CHUNK;
+    return a;
+}
+
+void arena_free(struct arena *a)
+{
+    if (!a) return;
+    for (struct on_free *h = a->hooks; h; h = h->next) h->fn(h->arg);
+    for (struct chunk *c = a->chunks, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    free(a);
+}
+
+void arena_on_free(struct arena *a, void (*fn)(void *), void *arg)
+{
+    struct on_free *h = arena_make(a, struct on_free);
+    *h = (struct on_free){a->hooks, fn, arg};
+    a->hooks = h;
+}
+
+static char *add_chunk(struct arena *a, size_t room)
+{
+    struct chunk *c = xcalloc(1, sizeof *c + room);
+    c->next = a->chunks;
+    a->chunks = c;
+    return c->bytes;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    a->used += n;
+    if (PIECE_PER_MALLOC) return add_chunk(a, n ? n : 1);
+    n = ((n ? n : 1) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (n > MAX_CHUNK / 4) return add_chunk(a, n);
+    if ((size_t)(a->end - a->at) < n) {
+        size_t room = a->next_chunk < n ? n : a->next_chunk;
+        a->at = add_chunk(a, room);
+        a->end = a->at + room;
+        if (a->next_chunk < MAX_CHUNK) a->next_chunk *= 2;
+    }
+    void *p = a->at;
+    a->at += n;
+    return p;
+}
+
+size_t arena_used(const struct arena *a) { return a->used; }
+
+struct str str_dup(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (s.n) memcpy(p, s.p, s.n);
+    return str_make(p, s.n);
+}
+
+const char *str_c(struct arena *a, struct str s) { return str_dup(a, s).p; }
+
+struct str str_vfmt(struct arena *a, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    if (n < 0) return STR_NULL;
+    char *p = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    return str_make(p, (size_t)n);
+}
+
+struct str str_fmt(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str s = str_vfmt(a, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+struct str str_join(struct arena *a, struct strs parts, struct str sep)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < parts.n; i++) n += parts.v[i].n + (i ? sep.n : 0);
+    char *p = arena_alloc(a, n + 1), *at = p;
+    for (size_t i = 0; i < parts.n; i++) {
+        if (i && sep.n) at = mempcpy(at, sep.p, sep.n);
+        if (parts.v[i].n) at = mempcpy(at, parts.v[i].p, parts.v[i].n);
+    }
+    return str_make(p, n);
+}
+
+struct str str_lower(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) p[i] = (char)tolower((unsigned char)s.p[i]);
+    return str_make(p, s.n);
+}

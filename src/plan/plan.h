@@ -1,0 +1,127 @@
+/* plan.h - what one workload's proxies must do, in mesh terms: the values and cells between mesh and envoy.
+ *
+ * A plan belongs to a workload, never to a pod, and nothing in a shared part names its caller. Every value has a
+ * field table (plan/tables.c). Keys are readable text; see each cell. */
+#pragma once
+#include "sheet/sheet.h"
+
+/* Fixed by the platform, not by users: cluster-wide ranges that are never passed through. Given once at start as
+ * an input of the sheet (mesh/platform input). */
+
+enum plan_protocol { PLAN_HTTP, PLAN_GRPC, PLAN_TCP, PLAN_TCP_SERVER_FIRST };
+
+/* TLS between proxies, from the MeshConfig. Names as Envoy's enum spells them ("TLSv1_3", "TLS_AUTO"). */
+struct plan_tls {
+    struct str min, max;
+    struct strs cipher_suites, ecdh_curves;
+};
+
+struct plan_cluster {
+    struct str name;     /* "ns/svc|<port>": the Service's port for addresses, its target port for headless */
+    struct str sni;      /* "svc.ns.svc.cluster.local" */
+    struct strs sans;    /* SPIFFE ids that may answer; never empty */
+    bool original_dst;   /* headless: the address the client dialled; else EDS with cluster name = CLA name */
+    int64_t protocol;    /* enum plan_protocol */
+    struct str origin;
+};
+struct plan_weight {
+    struct str cluster;
+    int64_t weight;      /* > 0 */
+};
+struct plan_route_config { /* outbound HTTP: one virtual host "*", all paths, weighted */
+    struct str name;     /* "rds-outbound|ns/svc|<port>" */
+    LIST(struct plan_weight) clusters; /* empty: 503 with details no_backend */
+    struct str origin;
+};
+struct plan_listener { /* unbound, chosen by original destination */
+    struct str name;     /* "out|<address>|<port>" */
+    struct str address;
+    int64_t port;
+    int64_t protocol;
+    struct str route_config;           /* HTTP, GRPC */
+    LIST(struct plan_weight) clusters; /* TCP: same meaning as in a route; empty: closed */
+    struct str service;  /* "ns/svc", for logs and statistics */
+    struct str origin;
+};
+/* Outbound side of one Service for one reach. Key "ns/svc|<accounts>": accounts is "*" (permissive: every account
+ * behind the Service) or the allowed destination accounts in byte order joined by ','. */
+struct plan_outbound {
+    LIST(struct plan_listener) listeners;
+    LIST(struct plan_route_config) routes;
+    LIST(struct plan_cluster) clusters;
+    struct plan_tls tls;
+};
+
+struct plan_endpoint {
+    struct str address;
+    int64_t port;
+    struct str pod;      /* "ns/name", endpoint metadata for statistics */
+    struct str workload; /* kind/name of the owner, likewise */
+};
+struct plan_assignment {
+    struct str cluster;
+    LIST(struct plan_endpoint) endpoints; /* by (address, port); may be empty */
+    struct str origin;
+};
+struct plan_endpoints { /* same key as plan_outbound */
+    LIST(struct plan_assignment) assignments; /* one per EDS cluster */
+};
+
+struct plan_header { /* whole-value RE2 match; name in lower case; "host" means :authority */
+    struct str name, regex;
+};
+/* One SMI match of one rule, as it stands at the server. Additive: any rule that fits allows. */
+struct plan_rule {
+    struct str name;         /* unique in its chain and stable: "<ns>/<target>/<group>/<match>" */
+    struct strs principals;  /* SPIFFE ids; empty: nobody (never any) */
+    bool any_principal;      /* permissive: every certificate of the mesh */
+    struct str path_regex;   /* whole path without query; empty: any */
+    struct strs methods;     /* empty: any */
+    LIST(struct plan_header) headers; /* all must match */
+    struct str origin;
+};
+struct plan_chain {
+    struct str name;         /* "in|ns/svc|<target port>" */
+    int64_t port;            /* target port: the pod's */
+    struct str server_name;  /* SNI of the Service; one chain per (Service, target port) */
+    int64_t protocol;
+    struct str route_config; /* HTTP, GRPC: "rds-inbound|ns/svc|<target port>" */
+    LIST(struct plan_rule) rules; /* HTTP: RBAC of the route configuration; empty: deny all */
+    bool tcp_any;            /* TCP: every certificate of the mesh (permissive) */
+    struct strs tcp_principals; /* TCP: SPIFFE ids; empty and not tcp_any: there is no chain at all */
+    struct str local_cluster; /* "ns/svc|<target port>|local" → 127.0.0.1:<target port> */
+    bool denied;             /* a setting that is not enforced yet would forbid (external authorization): deny all */
+    struct str service;      /* "ns/svc" */
+    struct str origin;
+};
+/* Key: the workload (mesh/workload.h). */
+struct plan_inbound {
+    LIST(struct plan_chain) chains;
+    struct plan_tls tls;
+};
+
+/* What every proxy has: the capture listener and its way out. Key "". */
+struct plan_base {
+    bool egress;             /* pass unknown destinations through (bound to 127.0.0.6 so that it cannot loop) */
+    struct strs closed_ranges; /* CIDRs of Services and pods: closed with access-log detail no_policy, egress on or off */
+    struct plan_tls tls;
+};
+
+/* A workload's proxies see these parts, in order. Key: the workload. */
+struct plan_view {
+    struct strs parts; /* "base", "in:<workload>", "out:<reach>" */
+};
+
+extern const struct cell_kind plan_outbound_cell, plan_endpoints_cell, plan_inbound_cell, plan_base_cell, plan_view_cell;
+/* Observed once per Service (key "ns/svc"); in permissive mode contributes "ns/svc|*" to the set "out:*". */
+extern const struct cell_kind plan_member_cell;
+/* Read by plan_view_cell in SMI mode (key "ns/sa" of the caller): contributes the outbound keys the account may
+ * reach to the set "out:<hash of the reach>", so that callers with equal reach share the part. */
+extern const struct cell_kind plan_reach_cell;
+
+const struct plan_outbound *plan_outbound(struct cell *c, struct str key);
+const struct plan_endpoints *plan_endpoints(struct cell *c, struct str key);
+const struct plan_inbound *plan_inbound(struct cell *c, struct str workload);
+const struct plan_base *plan_base(struct cell *c);
+
+extern const struct table plan_outbound_table, plan_endpoints_table, plan_inbound_table, plan_base_table, plan_view_table;

@@ -1,0 +1,39 @@
+/* store.h - the current set of objects, as inputs of the sheet, with the few indexes the mesh needs.
+ *
+ * Sources put and remove; cells read. One batch of puts followed by sheet_run is one revision. */
+#pragma once
+#include "kinds/object.h"
+#include "sheet/sheet.h"
+
+struct store;
+
+struct store *store_new(struct sheet *sheet);
+void store_free(struct store *s);
+/* Takes over one reference of |o|. Replaces an object of the same kind and key. */
+void store_put(struct store *s, struct object *o);
+/* Absent is fine. */
+void store_remove(struct store *s, enum kind k, struct str key);
+/* Outside cells: the object or NULL, not recorded; borrowed until the next put or remove of that key. */
+const struct object *store_peek(const struct store *s, enum kind k, struct str key);
+/* Outside cells: all keys of a kind in byte order, in |a|. */
+struct strs store_keys(const struct store *s, enum kind k, struct arena *a);
+/* A listener is told of every change after it is applied; old or new is NULL. The pipeline uses it to observe the
+ * cells that belong to an object. At most one. */
+void store_on_change(struct store *s, void (*fn)(void *arg, enum kind k, struct str key, const struct object *old,
+                                                 const struct object *now), void *arg);
+
+/* ---- inside cells: recorded reads ---- */
+const struct object *store_get(struct cell *c, enum kind k, struct str key);
+
+enum store_index {
+    INDEX_BY_NAMESPACE,       /* key "<kind name>/<ns>" → keys of objects of that kind in that namespace */
+    INDEX_SLICES_BY_SERVICE,  /* key "ns/service" → EndpointSlice keys (label kubernetes.io/service-name) */
+    INDEX_TARGETS_BY_SOURCE,  /* key "ns/sa" → TrafficTarget keys with that ServiceAccount among the sources */
+    INDEX_TARGETS_BY_DESTINATION, /* key "ns/sa" → TrafficTarget keys */
+    INDEX_SPLITS_BY_NAMESPACE,    /* key "ns" → TrafficSplit keys */
+    INDEX_SERVICES_BY_ADDRESS,    /* key "10.0.0.1" → Service keys with that cluster IP */
+    INDEX_PODS_BY_ACCOUNT,        /* key "ns/sa" → Pod keys */
+    INDEX_ALL,                /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
+};
+/* Keys in byte order; only membership is recorded, not the objects' contents. Empty when none. */
+struct strs store_index(struct cell *c, enum store_index i, struct str key);

@@ -1,0 +1,116 @@
+/* xds.h - the delta ADS server: resources as opaque bytes, slots, parts, views, streams.
+ *
+ * The owner thread publishes revisions; one or more I/O threads hold the streams. Nothing is locked on the send
+ * path: a published revision is immutable, counted, and handed over by message. design.md section 6; the
+ * conformance list is the protocol's own plus what was tried with Envoy 1.40. */
+#pragma once
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/err.h"
+
+enum xds_type { XDS_CLUSTER, XDS_ENDPOINT, XDS_LISTENER, XDS_ROUTE, XDS_SECRET, XDS_TYPE_COUNT };
+/* "type.googleapis.com/envoy.config.cluster.v3.Cluster" … */
+const char *xds_type_url(enum xds_type t);
+
+/* A resource: immutable bytes. Counted, shared by all streams that hold it. */
+struct xds_resource {
+    enum xds_type type;
+    struct str name;
+    struct hash128 version;  /* of the bytes */
+    struct str bytes;        /* the message itself, without the Any around it */
+    struct str origin;       /* "TrafficTarget ns/name; Service ns/name": what a NACK is charged to */
+    struct str *clusters;    /* for LDS and RDS: names of clusters it refers to, so that it waits for them */
+    size_t n_clusters;
+    _Atomic int refs;
+};
+/* Copies everything; one allocation. version is computed. */
+struct xds_resource *xds_resource_new(enum xds_type type, struct str name, struct str bytes, struct str origin,
+                                      struct strs clusters);
+struct xds_resource *xds_resource_ref(struct xds_resource *r);
+void xds_resource_unref(struct xds_resource *r);
+
+struct xds_server;
+
+/* Who is at the other end, from the client certificate alone. */
+struct xds_peer {
+    struct str spiffe_id;
+    struct str node_id; /* what the node says: a hint, checked by resolve */
+    struct str address;
+};
+struct xds_options {
+    int threads;              /* I/O threads, >= 1 */
+    const char *address;      /* numeric, "0.0.0.0" */
+    uint16_t port;            /* 0: any free one; xds_server_port tells */
+    SSL_CTX *tls;             /* TLS 1.3, asks for a client certificate but does not require one; counted */
+    int max_streams;          /* 0: unlimited (MeshConfig maxDataPlaneConnections) */
+    int64_t drain_ns;         /* listener removals wait for this after what stopped naming them was accepted */
+    int64_t warm_wait_ns;     /* RDS and LDS wait at most this long for the CDS ACK of clusters they name; 15 s */
+    int64_t keepalive_ns, idle_close_ns; /* HTTP/2 PING interval; a stream without progress is closed after idle_close */
+    int64_t max_age_ns;       /* connection age before GOAWAY, ±10 % jitter; 0: never */
+    /* Any request that is not the ADS stream: POST /v1/certificate and GET /v1/bundle are served by this handler
+     * on the I/O thread; see net/h2.h. NULL: 404. */
+    struct h2_handler *other;
+};
+MUST struct xds_server *xds_server_new(struct event_base *owner, const struct xds_options *opt, struct err *err);
+/* Ends all streams (GOAWAY), joins the threads. */
+void xds_server_free(struct xds_server *s);
+uint16_t xds_server_port(const struct xds_server *s);
+/* A new certificate for new connections. */
+void xds_server_set_tls(struct xds_server *s, SSL_CTX *tls);
+void xds_server_set_max_streams(struct xds_server *s, int n);
+
+/* ---- publishing (owner thread) ---- */
+/* One revision: what changed. Everything is copied or counted; the arguments may go after the call. */
+struct xds_slot_change {
+    struct str part;
+    struct xds_resource *now; /* NULL: removed */
+    enum xds_type type;       /* with name: which slot */
+    struct str name;
+};
+struct xds_view_change {
+    struct str view;          /* a workload's key */
+    bool removed;
+    struct strs parts;        /* its parts, in order; a resource in two parts of one view is a programming error */
+};
+struct xds_node_change {
+    struct str node_id;       /* pod uid */
+    struct str spiffe_id;     /* the identity that may speak for it */
+    struct str title;         /* "ns/pod" for logs and status */
+    struct str view;          /* STR_NULL view with removed: the pod is gone, its stream is closed */
+    bool removed;
+};
+struct xds_revision {
+    uint64_t revision;
+    LIST(struct xds_slot_change) slots;
+    LIST(struct xds_view_change) views;
+    LIST(struct xds_node_change) nodes;
+};
+/* Hands the revision to the I/O threads. O(change). Before the first publish streams are refused UNAVAILABLE.
+ * A stream whose node id is unknown waits up to 3 s for a revision that knows it; one whose certificate is not
+ * the node's identity is refused PERMISSION_DENIED with a log line naming both. */
+void xds_publish(struct xds_server *s, const struct xds_revision *r);
+
+/* ---- receipts (owner thread) ---- */
+struct xds_refusal {
+    struct str node, type_name, resource, origin, text; /* text is Envoy's */
+    struct hash128 version;
+};
+struct xds_proxy_status {
+    struct str title, node_id, spiffe_id, view, address;
+    uint64_t accepted;       /* every change up to this revision is accepted, or refused and recorded */
+    uint64_t resources;      /* it holds now */
+    int64_t connected_s;     /* unix */
+};
+struct xds_status {
+    uint64_t revision;       /* last published */
+    uint64_t streams, accepted; /* streams that accepted it (a stream whose view it did not touch has accepted it) */
+    LIST(struct xds_proxy_status) proxies; /* by title */
+    LIST(struct xds_refusal) refusals;
+};
+/* Asks the threads and calls |done| on the owner thread with a status in an arena that |done| frees. */
+void xds_status_get(struct xds_server *s, void (*done)(void *arg, struct xds_status *st, struct arena *a), void *arg);
+/* Called on the owner thread when a stream comes, goes, accepts a revision or refuses a resource. */
+void xds_on_event(struct xds_server *s, void (*fn)(void *arg), void *arg);
