@@ -1,0 +1,46 @@
+#include "cli/verb.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const struct verb verbs[] = {
+    {"local", "up|down|apply|delete|logs|exec|port-forward", "the mesh on this machine: a folder of manifests is the cluster",
+     verb_local, false},
+    {"status", "[-w] [-o json]", "what runs, who calls whom, what is wrong", verb_status, false},
+    {"wait", "[--for ready|accepted]", "until every pod is ready and every proxy has accepted the configuration", verb_wait,
+     false},
+    {"policy", "check-pods SRC DST", "may one pod call another, and which rule decides", verb_policy, false},
+    {"proxy", "get QUERY POD", "ask a pod's Envoy: config_dump, clusters, stats, certs, ready", verb_proxy, false},
+    {"mesh", "list", "the meshes here", verb_mesh, false},
+    {"namespace", "list", "the namespaces and whether they are in the mesh", verb_namespace, false},
+    {"explain", "KIND[.FIELD]", "what a kind or field means", verb_explain, false},
+    {"crds", "[KIND...]", "the custom resource definitions as YAML", verb_crds, false},
+    {"support", "error-info [CODE]", "what an error code means and what to do", verb_support, false},
+    {"version", "", "the version", verb_version, false},
+    {"controller", "", "the control plane", verb_controller, true},
+    {"agent", "", "the sidecar's first process", verb_agent, true},
+    {"capture", "", "redirects a pod's traffic to its sidecar", verb_capture, true},
+    {0},
+};
+
+int verb_usage(const char *verb, const char *fmt, ...)
+{
+    va_list ap;
+    fprintf(stderr, "osm %s: ", verb);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "; see osm %s -h\n", verb);
+    return 2;
+}
+
+int verb_fail(const char *fmt, ...)
+{
+    va_list ap;
+    fputs("osm: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return 1;
+}
