@@ -1,0 +1,16 @@
+/* api.h - how verbs ask the controller of this machine. */
+#pragma once
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* The state folder: OSM_STATE, or /run/osm/local. */
+const char *api_state_dir(void);
+/* GET |path| from the controller's socket. The caller owns the value. On failure NULL and one sentence: not running,
+ * not allowed, or what the controller answered. */
+MUST json_t *api_get(const char *path, struct err *err);
+/* The string member |name| of |o|, or "". Borrowed. */
+struct str json_text(const json_t *o, const char *name);
+int64_t json_number(const json_t *o, const char *name);
+bool json_flag(const json_t *o, const char *name);
