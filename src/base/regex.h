@@ -16,3 +16,6 @@ void regex_free(struct regex *r);
 bool regex_matches(const struct regex *r, struct str text);
 /* Compiled program size in RE2 instructions. */
 int regex_size(const struct regex *r);
+/* Whole-string match with a pattern of ours in static storage, compiled once per process; false also when the
+ * pattern is wrong (a unit test compiles every table's). Thread safe. */
+bool regex_matches_const(const char *pattern, struct str text);
