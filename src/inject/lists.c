@@ -1,0 +1,91 @@
+/* lists.c - exclusion and inclusion lists: the mesh's, then the pod's annotations. */
+#include <arpa/inet.h>
+
+#include "base/list.h"
+#include "base/names.h"
+#include "inject/internal.h"
+
+static bool is_port(struct str s)
+{
+    int64_t port;
+    return str_to_i64(s, 1, 65535, &port);
+}
+
+static bool is_cidr(struct str s)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned char address[16];
+    int64_t bits;
+    ptrdiff_t slash = str_find(s, '/');
+    if (slash <= 0 || (size_t)slash >= sizeof text) return false;
+    memcpy(text, s.p, (size_t)slash);
+    text[slash] = '\0';
+    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+    return strlen(text) == (size_t)slash && inet_pton(family, text, address) == 1 &&
+           str_to_i64(str_sub(s, (size_t)slash + 1, s.n), 0, family == AF_INET ? 32 : 128, &bits);
+}
+
+static void add_once(struct arena *a, struct strs *list, struct str s)
+{
+    if (!strs_has(*list, s)) list_push(a, list, s);
+}
+
+static struct strs of_ports(struct ints ports, struct arena *a)
+{
+    struct strs out = {0};
+    for (size_t i = 0; i < ports.n; i++) add_once(a, &out, str_fmt(a, "%lld", (long long)ports.v[i]));
+    return out;
+}
+
+/* Lists from documents may share storage with their owner: never push to them, copy. */
+static struct strs of_ranges(struct strs ranges, struct arena *a)
+{
+    struct strs out = {0};
+    for (size_t i = 0; i < ranges.n; i++) add_once(a, &out, ranges.v[i]);
+    return out;
+}
+
+struct rule {
+    const char *annotation, *wanted;
+    bool (*fits)(struct str);
+    size_t offset; /* of the strs in struct capture_lists */
+};
+
+static bool add_annotation(const json_t *pod, const struct rule *r, struct arena *a, struct capture_lists *out,
+                           struct err *err)
+{
+    struct strs *list = (struct strs *)((char *)out + r->offset);
+    struct str rest = pod_annotation(pod, r->annotation);
+    if (str_empty(str_trim(rest))) return true;
+    while (rest.p) {
+        struct str item = str_trim(str_cut(&rest, ','));
+        if (!r->fits(item))
+            return err_set(err, "the pod's annotation %s has \"%.*s\"; write %s separated by commas", r->annotation,
+                           STR_FMT(item), r->wanted);
+        add_once(a, list, str_dup(a, item));
+    }
+    return true;
+}
+
+bool capture_lists_of(const json_t *pod, const struct inject_settings *set, struct arena *a, struct capture_lists *out,
+                      struct err *err)
+{
+    static const char ports[] = "ports from 1 to 65535", ranges[] = "ranges like 10.0.0.0/8";
+    static const struct rule rules[] = {
+        {ANNOTATION_OUT_PORTS, ports, is_port, offsetof(struct capture_lists, outbound_ports)},
+        {ANNOTATION_IN_PORTS, ports, is_port, offsetof(struct capture_lists, inbound_ports)},
+        {ANNOTATION_OUT_RANGES_EXCLUDE, ranges, is_cidr, offsetof(struct capture_lists, outbound_ranges)},
+        {ANNOTATION_OUT_RANGES_INCLUDE, ranges, is_cidr, offsetof(struct capture_lists, outbound_include_ranges)},
+    };
+    *out = (struct capture_lists){0};
+    if (set)
+        *out = (struct capture_lists){
+            of_ports(set->outbound_ports, a),
+            of_ports(set->inbound_ports, a),
+            of_ranges(set->outbound_ranges, a),
+            of_ranges(set->outbound_include_ranges, a),
+        };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (!add_annotation(pod, &rules[i], a, out, err)) return false;
+    return true;
+}
