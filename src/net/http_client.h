@@ -28,7 +28,8 @@ struct http_call_options {
     int64_t idle_timeout_ms; /* fails when nothing arrives for so long; 0: never */
     size_t max_body;         /* of the answer; 0: 16 MiB. Not with |data| */
     /* When set, the body of a 2xx answer is delivered piece by piece instead of being kept; false aborts. */
-    bool (*data)(void *arg, struct str piece);
+    bool (*data)(void *data_arg, struct str piece);
+    void *data_arg;          /* NULL: the |arg| of http_call_start */
 };
 struct http_answer {
     bool ok;               /* there was an answer; else |err| */
@@ -40,10 +41,10 @@ struct http_answer {
 
 /* One per loop; keeps connections for further use. */
 MUST struct http_client *http_client_new(struct event_base *base, struct err *err);
-/* Cancels all calls without their callbacks. NULL is fine. */
+/* Cancels all calls without their callbacks. NULL is fine. Not from within a callback. */
 void http_client_free(struct http_client *c);
 /* Starts a call; options are copied. |done| runs once, on the loop, never from within this function; the answer is
- * valid during it. |arg| is also |data|'s. The call may be cancelled until |done| runs. */
+ * valid during it. The call may be cancelled until |done| runs. */
 struct http_call *http_call_start(struct http_client *c, const struct http_call_options *opt,
                                   void (*done)(void *arg, const struct http_answer *answer), void *arg);
 /* |done| will not run. NULL is fine. Not from within |data|. */

@@ -56,6 +56,8 @@ void http_reply_error(struct http_exchange *x, int status, const char *fmt, ...)
 void http_reply_start(struct http_exchange *x, int status, const char *content_type);
 void http_reply_chunk(struct http_exchange *x, struct str bytes);
 void http_reply_end(struct http_exchange *x);
+/* Bytes of a chunked answer that the client has not yet taken: stop producing when it grows. */
+size_t http_reply_queued(const struct http_exchange *x);
 /* A further answer header; before any of the above. */
 void http_reply_header(struct http_exchange *x, const char *name, const char *value);
 /* For answers that come later: |fn(arg)| when the client leaves (or the server is freed) before the answer; |x| is

@@ -1,0 +1,302 @@
+#include "net/http_server.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "net/listen.h"
+
+enum { MAX_HEADERS = 16 << 10, MAX_BODY = 1 << 20, TIMEOUT_S = 30 };
+
+struct http_internal {
+    struct http_exchange x;
+    struct http_server *server;
+    struct http_internal *prev, *next; /* open exchanges of the server */
+    struct evhttp_request *req;
+    struct evhttp_connection *con;
+    struct event *closed;              /* the client's end of stream, only with on_gone */
+    struct evkeyvalq query;
+    bool has_query, is_chunked;
+    void (*on_gone)(void *arg);
+    void *gone_arg;
+};
+
+struct http_server {
+    struct event_base *base;
+    struct evhttp *http;
+    const struct http_route *routes;
+    void *arg;
+    char *unix_path;
+    int fd;
+    struct http_internal *open;
+};
+
+static const struct {
+    enum evhttp_cmd_type type;
+    const char *name;
+} methods[] = {
+    {EVHTTP_REQ_GET, "GET"},       {EVHTTP_REQ_POST, "POST"}, {EVHTTP_REQ_PUT, "PUT"},
+    {EVHTTP_REQ_DELETE, "DELETE"}, {EVHTTP_REQ_HEAD, "HEAD"}, {EVHTTP_REQ_PATCH, "PATCH"},
+};
+
+static const char *method_name(enum evhttp_cmd_type type)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (methods[i].type == type) return methods[i].name;
+    return "";
+}
+
+/* Ends our side; the request is the caller's to end. */
+static void forget(struct http_internal *in)
+{
+    if (in->con) evhttp_connection_set_closecb(in->con, NULL, NULL);
+    if (in->closed) event_free(in->closed);
+    if (in->has_query) evhttp_clear_headers(&in->query);
+    if (in->prev) in->prev->next = in->next;
+    if (in->next) in->next->prev = in->prev;
+    if (in->server->open == in) in->server->open = in->next;
+    arena_free(in->x.arena);
+    free(in);
+}
+
+static void tell_gone(struct http_internal *in)
+{
+    if (in->on_gone) in->on_gone(in->gone_arg);
+}
+
+/* evhttp gives up the connection; the unanswered request is left to us. */
+static void on_connection_close(struct evhttp_connection *con, void *arg)
+{
+    (void)con;
+    struct http_internal *in = arg;
+    struct evhttp_request *req = in->req;
+    tell_gone(in);
+    in->con = NULL;
+    forget(in);
+    evhttp_request_free(req);
+}
+
+static void hang_up(struct http_internal *in)
+{
+    struct evhttp_connection *con = in->con;
+    tell_gone(in);
+    forget(in);
+    evhttp_connection_free(con);
+}
+
+static void on_client_left(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    hang_up(arg);
+}
+
+static struct str body_of(struct evhttp_request *req, struct arena *a)
+{
+    struct evbuffer *in = evhttp_request_get_input_buffer(req);
+    size_t n = evbuffer_get_length(in);
+    char *p = arena_alloc(a, n + 1);
+    evbuffer_copyout(in, p, n);
+    return str_make(p, n);
+}
+
+static struct http_internal *exchange_new(struct http_server *s, struct evhttp_request *req)
+{
+    struct http_internal *in = xcalloc(1, sizeof *in);
+    in->server = s;
+    in->req = req;
+    in->con = evhttp_request_get_connection(req);
+    in->next = s->open;
+    if (s->open) s->open->prev = in;
+    s->open = in;
+    in->x = (struct http_exchange){.method = method_name(evhttp_request_get_command(req)), .arena = arena_new(),
+                                   .arg = s->arg, .in = in};
+    in->x.body = body_of(req, in->x.arena);
+    evhttp_connection_set_closecb(in->con, on_connection_close, in);
+    return in;
+}
+
+static bool set_path(struct http_internal *in)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(in->req);
+    const char *raw = uri ? evhttp_uri_get_path(uri) : NULL;
+    if (!raw || *raw != '/') return false;
+    size_t n = 0;
+    char *decoded = evhttp_uridecode(raw, 0, &n);
+    if (!decoded) return false;
+    in->x.path = str_dup(in->x.arena, str_make(decoded, n));
+    free(decoded);
+    return str_find(in->x.path, '\0') < 0;
+}
+
+static bool path_fits(const char *pattern, struct str path, struct str *rest)
+{
+    struct str p = str_of(pattern);
+    *rest = STR_NULL;
+    if (!str_ends(p, S("*"))) return str_eq(p, path);
+    p.n--;
+    *rest = str_sub(path, p.n, path.n);
+    return str_starts(path, p) && rest->n;
+}
+
+static bool method_fits(const char *want, const char *is)
+{
+    return strcmp(want, is) == 0 || (strcmp(want, "GET") == 0 && strcmp(is, "HEAD") == 0);
+}
+
+static void dispatch(struct http_exchange *x, const struct http_route *routes)
+{
+    bool path_known = false;
+    struct str rest;
+    for (const struct http_route *r = routes; r->method; r++) {
+        if (!path_fits(r->path, x->path, &rest)) continue;
+        path_known = true;
+        if (!method_fits(r->method, x->method)) continue;
+        x->rest = rest;
+        r->fn(x);
+        return;
+    }
+    if (path_known)
+        http_reply_error(x, 405, "%s is not possible on %.*s", x->method, STR_FMT(x->path));
+    else
+        http_reply_error(x, 404, "no such path: %.*s", STR_FMT(x->path));
+}
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+    struct http_server *s = arg;
+    struct http_internal *in = exchange_new(s, req);
+    if (!set_path(in))
+        http_reply_error(&in->x, 400, "the request's path is malformed");
+    else
+        dispatch(&in->x, s->routes);
+}
+
+static int open_socket(const struct http_server_options *opt, struct err *err)
+{
+    if (opt->unix_path) return listen_unix(opt->unix_path, opt->unix_mode ? opt->unix_mode : 0600, err);
+    return listen_tcp(opt->address, opt->port, err);
+}
+
+struct http_server *http_server_new(struct event_base *base, const struct http_server_options *opt, struct err *err)
+{
+    int fd = open_socket(opt, err);
+    if (fd < 0) return NULL;
+    struct http_server *s = xcalloc(1, sizeof *s);
+    *s = (struct http_server){.base = base, .routes = opt->routes, .arg = opt->arg, .fd = fd};
+    if (opt->unix_path) s->unix_path = xstrdup(opt->unix_path);
+    s->http = evhttp_new(base);
+    evhttp_set_max_headers_size(s->http, MAX_HEADERS);
+    evhttp_set_max_body_size(s->http, (ev_ssize_t)(opt->max_body ? opt->max_body : MAX_BODY));
+    evhttp_set_timeout(s->http, TIMEOUT_S);
+    evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                            EVHTTP_REQ_HEAD | EVHTTP_REQ_PATCH);
+    evhttp_set_gencb(s->http, on_request, s);
+    evhttp_accept_socket_with_handle(s->http, fd);
+    return s;
+}
+
+void http_server_free(struct http_server *s)
+{
+    if (!s) return;
+    while (s->open) hang_up(s->open);
+    if (s->unix_path) unlink(s->unix_path);
+    evhttp_free(s->http);
+    free(s->unix_path);
+    free(s);
+}
+
+uint16_t http_server_port(const struct http_server *s) { return listen_port(s->fd); }
+
+struct str http_query(struct http_exchange *x, const char *name)
+{
+    struct http_internal *in = x->in;
+    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(in->req));
+    if (!in->has_query) {
+        if (!text || evhttp_parse_query_str(text, &in->query)) return STR_NULL;
+        in->has_query = true;
+    }
+    return str_of(evhttp_find_header(&in->query, name));
+}
+
+struct str http_header(struct http_exchange *x, const char *name)
+{
+    return str_of(evhttp_find_header(evhttp_request_get_input_headers(x->in->req), name));
+}
+
+void http_reply_header(struct http_exchange *x, const char *name, const char *value)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(x->in->req);
+    evhttp_remove_header(headers, name);
+    evhttp_add_header(headers, name, value);
+}
+
+void http_reply(struct http_exchange *x, int status, const char *content_type, struct str body)
+{
+    struct evhttp_request *req = x->in->req;
+    struct evbuffer *out = evbuffer_new();
+    evbuffer_add(out, body.p, body.n);
+    if (content_type) http_reply_header(x, "Content-Type", content_type);
+    forget(x->in);
+    evhttp_send_reply(req, status, NULL, out);
+    evbuffer_free(out);
+}
+
+void http_reply_json(struct http_exchange *x, int status, json_t *j)
+{
+    char *text = json_dumps(j, JSON_COMPACT);
+    json_decref(j);
+    http_reply(x, text ? status : 500, "application/json", str_of(text ? text : "{\"error\":\"no text\"}"));
+    free(text);
+}
+
+void http_reply_error(struct http_exchange *x, int status, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str text = str_vfmt(x->arena, fmt, ap);
+    va_end(ap);
+    http_reply_json(x, status, json_pack("{s:s%}", "error", text.p, text.n));
+}
+
+void http_reply_start(struct http_exchange *x, int status, const char *content_type)
+{
+    http_reply_header(x, "Content-Type", content_type);
+    x->in->is_chunked = true;
+    evhttp_send_reply_start(x->in->req, status, NULL);
+}
+
+void http_reply_chunk(struct http_exchange *x, struct str bytes)
+{
+    if (!bytes.n) return; /* an empty chunk would end the answer */
+    struct evbuffer *out = evbuffer_new();
+    evbuffer_add(out, bytes.p, bytes.n);
+    evhttp_send_reply_chunk(x->in->req, out);
+    evbuffer_free(out);
+}
+
+size_t http_reply_queued(const struct http_exchange *x)
+{
+    return evbuffer_get_length(bufferevent_get_output(evhttp_connection_get_bufferevent(x->in->con)));
+}
+
+void http_reply_end(struct http_exchange *x)
+{
+    struct evhttp_request *req = x->in->req;
+    forget(x->in);
+    evhttp_send_reply_end(req);
+}
+
+void http_on_gone(struct http_exchange *x, void (*fn)(void *arg), void *arg)
+{
+    struct http_internal *in = x->in;
+    in->on_gone = fn;
+    in->gone_arg = arg;
+    if (in->closed) return;
+    /* evhttp does not read while a request is answered, so the end of the stream is watched beside it. */
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(in->con));
+    in->closed = event_new(in->server->base, fd, EV_CLOSED, on_client_left, in);
+    event_add(in->closed, NULL);
+}
