@@ -79,6 +79,17 @@ struct arena *arena_new(void)
     return a;
 }
 
+struct arena *arena_new_sized(size_t n)
+{
+    if (PIECE_PER_MALLOC) return arena_new();
+    size_t head = (sizeof(struct arena) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    struct arena *a = xcalloc(1, head + n);
+    a->next_chunk = FIRST_CHUNK;
+    a->at = (char *)a + head;
+    a->end = a->at + n;
+    return a;
+}
+
 void arena_free(struct arena *a)
 {
     if (!a) return;
@@ -107,11 +118,12 @@ static char *add_chunk(struct arena *a, size_t room)
 
 void *arena_alloc(struct arena *a, size_t n)
 {
+    size_t exact = n ? n : 1;
+    n = (exact + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     a->used += n;
-    if (PIECE_PER_MALLOC) return add_chunk(a, n ? n : 1);
-    n = ((n ? n : 1) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (n > MAX_CHUNK / 4) return add_chunk(a, n);
+    if (PIECE_PER_MALLOC) return add_chunk(a, exact);
     if ((size_t)(a->end - a->at) < n) {
+        if (n > MAX_CHUNK / 4) return add_chunk(a, n);
         size_t room = a->next_chunk < n ? n : a->next_chunk;
         a->at = add_chunk(a, room);
         a->end = a->at + room;

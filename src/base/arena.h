@@ -12,13 +12,16 @@ struct arena;
 
 /* A new empty arena; costs one small malloc until it is used. */
 struct arena *arena_new(void);
+/* A new arena with room for |n| bytes in the same malloc: for many small values of known size (arena_used of a
+ * trial copy). It grows like any other when asked for more. */
+struct arena *arena_new_sized(size_t n);
 /* Frees the arena and everything from it, runs what arena_on_free registered (last first). NULL is fine. */
 void arena_free(struct arena *a);
 /* Calls |fn(arg)| when the arena is freed: for the few foreign things (json_t, counted objects) it holds. */
 void arena_on_free(struct arena *a, void (*fn)(void *), void *arg);
 /* Zeroed memory, aligned for any type; n == 0 gives a unique pointer. */
 void *arena_alloc(struct arena *a, size_t n);
-/* Bytes handed out so far: what metrics and benchmarks count. */
+/* Bytes handed out so far, alignment included: what metrics and benchmarks count. */
 size_t arena_used(const struct arena *a);
 
 #define arena_make(a, T) ((T *)arena_alloc((a), sizeof(T)))

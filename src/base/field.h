@@ -55,6 +55,7 @@ enum field_flag {
     FIELD_NOT_ENFORCED = 16, /* decoded, validated, not carried out: setting it gives a diagnostic */
     FIELD_CIDR = 32,      /* string or strings must be IP prefixes */
     FIELD_REGEX = 64,     /* must compile as RE2 within the limit of regex.h */
+    FIELD_BASE64 = 128,   /* F_MAP: values are base64 in documents and bytes here */
 };
 
 struct problem {
@@ -62,6 +63,7 @@ struct problem {
     struct str path; /* "spec.rules[0].name" */
     uint32_t line, col; /* 0: unknown */
     struct str text; /* what is wrong and what would be right; without the path */
+    int code;        /* errcode.h: E_BAD_OBJECT, E_BAD_REGEX, E_UNKNOWN_FIELD, E_NOT_ENFORCED */
 };
 struct problems {
     struct problem *v;
@@ -83,6 +85,7 @@ struct field {
 };
 
 enum table_flag {
+    /* Both hold for the tables inside, too, unless those have a flag of their own. */
     TABLE_STRICT = 1, /* an unknown field is an error (kinds where a typo could widen access), else a warning */
     TABLE_OPEN = 2,   /* unknown fields are silent (Kubernetes' own kinds, of which we read a part) */
 };
@@ -97,7 +100,8 @@ struct table {
     unsigned flags;
     const char *doc;
     const struct cel_rule *rules; /* for the CRD; NULL-terminated by .rule == NULL, or NULL */
-    /* Checks between fields, after all fields decoded; adds problems. May be NULL. */
+    /* Checks between fields, after all fields decoded without error; adds problems with problem_add (no node; paths
+     * are relative to |v|). May be NULL. */
     void (*check)(const void *v, struct arena *a, struct problems *out);
 };
 
@@ -106,6 +110,7 @@ struct table {
 /* static const struct field f[] = {...}; const struct table x_table = TABLE("X", struct x, f, .doc = "..."); */
 #define TABLE(json_name, T, f, ...) {.name = (json_name), .size = sizeof(T), .fields = (f), .n = sizeof(f) / sizeof *(f), __VA_ARGS__}
 
+/* Code E_BAD_OBJECT. |at| may be NULL. */
 void problem_add(struct arena *a, struct problems *out, bool is_error, const struct node *at, struct str path,
                  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
@@ -122,7 +127,8 @@ void table_hash(const struct table *t, const void *v, struct hasher *h);
 bool table_equal(const struct table *t, const void *a, const void *b);
 /* Deep copy into |a|; |out| is t->size bytes. */
 void table_copy(const struct table *t, const void *v, struct arena *a, void *out);
-/* New JSON object; fields that have their zero value are left out. The caller owns it. */
+/* New JSON object; fields without a default that have their zero value are left out, so that decoding it gives the
+ * same value again. The caller owns it. */
 json_t *table_to_json(const struct table *t, const void *v);
 /* Readable text, one "name: value" per line, nested by two blanks, zero values left out: the golden tests' plan.txt. */
 void table_dump(const struct table *t, const void *v, int indent, struct buf *out);
