@@ -23,11 +23,13 @@ enum field_type {
     F_LIST,     /* LIST(struct of |sub|) */
     F_STRS,     /* struct strs; items checked against |pattern| and |names| (F_STRS with names: enum of strings) */
     F_INTS,     /* struct ints; items within [min, max] */
-    F_MAP,      /* struct kvs, sorted by key */
+    F_MAP,      /* struct kvs, sorted by key; values checked like F_STR's */
     F_INT_OR_STR, /* struct int_or_str */
     F_JSON,     /* json_t *, owned by the arena of the decoding: taken as it is, never looked into */
     F_QUANTITY, /* struct str, checked to be a Kubernetes quantity */
     F_BYTES,    /* struct str of bytes; base64 in documents */
+    F_OPT_INT,  /* struct opt_int: a number that knows whether it was given */
+    F_MAPS,     /* struct kvs in the order written, keys may repeat; a list of mappings, or one mapping, in documents */
 };
 
 enum tri { TRI_UNSET, TRI_FALSE, TRI_TRUE };
@@ -41,6 +43,10 @@ struct kvs {
 struct ints {
     int64_t *v;
     size_t n;
+};
+struct opt_int {
+    int64_t v;
+    bool is_set;
 };
 struct int_or_str {
     int64_t i;    /* when s is empty */

@@ -191,6 +191,13 @@ static bool decode_int(struct dec *d, const struct field *f, const struct node *
     return true;
 }
 
+static bool decode_opt_int(struct dec *d, const struct field *f, const struct node *n, const struct at *at, void *out)
+{
+    struct opt_int *v = out;
+    v->is_set = decode_int(d, f, n, at, &v->v);
+    return v->is_set;
+}
+
 static bool duration_in_range(struct dec *d, const struct field *f, const struct node *n, const struct at *at, int64_t v)
 {
     if ((f->min == 0 && f->max == 0) || (v >= f->min && v <= f->max)) return true;
@@ -349,6 +356,31 @@ static bool decode_map(struct dec *d, const struct field *f, const struct node *
     return ok;
 }
 
+static bool add_map(struct dec *d, const struct field *f, const struct node *n, const struct at *at, struct kvs *out)
+{
+    bool ok = true;
+    if (n->type != NODE_MAP) return wrong_type(d, n, at, "a mapping");
+    for (each(p, n->pairs)) {
+        struct at item = {at, p->key.p ? p->key : S(""), 0};
+        struct kv kv = {.key = str_dup(d->a, p->key)};
+        ok &= map_value(d, f, p->value, &item, &kv.value);
+        list_push(d->a, out, kv);
+    }
+    return ok;
+}
+
+static bool decode_maps(struct dec *d, const struct field *f, const struct node *n, const struct at *at, void *out)
+{
+    bool ok = true;
+    if (n->type == NODE_MAP) return add_map(d, f, n, at, out);
+    if (!items_of(d, f, n, at)) return false;
+    for (size_t i = 0; i < n->items.n; i++) {
+        struct at item = {at, STR_NULL, i};
+        ok &= add_map(d, f, n->items.v[i], &item, out);
+    }
+    return ok;
+}
+
 static bool decode_inline(struct dec *d, const struct field *f, const struct node *n, const struct at *at, void *out)
 {
     return decode_struct(d, f->sub, n, at, out);
@@ -368,6 +400,7 @@ static decode_fn *const decoders[] = {
     [F_LIST] = decode_list,         [F_STRS] = decode_strs,         [F_INTS] = decode_ints,
     [F_MAP] = decode_map,           [F_INT_OR_STR] = decode_int_or_str, [F_JSON] = decode_json,
     [F_QUANTITY] = decode_quantity, [F_BYTES] = decode_bytes,
+    [F_OPT_INT] = decode_opt_int,   [F_MAPS] = decode_maps,
 };
 
 /* ---- structs --------------------------------------------------------------------------------------------- */

@@ -59,6 +59,19 @@ static json_t *map_json(const struct field *f, const struct kvs *m)
     return out;
 }
 
+/* One mapping per entry, because a key may repeat. */
+static json_t *maps_json(const struct kvs *m)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < m->n; i++) {
+        struct str key = m->v[i].key;
+        json_t *one = json_object();
+        json_object_setn_new(one, key.n ? key.p : "", key.n, text_json(m->v[i].value));
+        json_array_append_new(out, one);
+    }
+    return out;
+}
+
 static json_t *int_or_str_json(const struct int_or_str *v) { return v->s.n ? text_json(v->s) : json_integer(v->i); }
 
 /* NULL: nothing to say. */
@@ -80,6 +93,8 @@ static json_t *field_json(const struct field *f, const void *v)
     case F_STRS: return strs_json(v);
     case F_INTS: return ints_json(v);
     case F_MAP: return map_json(f, v);
+    case F_MAPS: return maps_json(v);
+    case F_OPT_INT: return ((const struct opt_int *)v)->is_set ? json_integer(((const struct opt_int *)v)->v) : NULL;
     case F_INT_OR_STR: return int_or_str_json(v);
     case F_JSON: return *(json_t *const *)v ? json_incref(*(json_t *const *)v) : NULL;
     }
@@ -178,7 +193,9 @@ static void dump_scalar(const struct field *f, const void *v, struct buf *out)
     case F_ENUM: buf_c(out, f->names[*(const int *)v]); break;
     case F_STRS: dump_strs(v, out); break;
     case F_INTS: dump_ints(v, out); break;
-    case F_MAP: dump_map(v, out); break;
+    case F_MAP:
+    case F_MAPS: dump_map(v, out); break;
+    case F_OPT_INT: buf_fmt(out, "%lld", (long long)((const struct opt_int *)v)->v); break;
     case F_INT_OR_STR:
         if (ios->s.n) dump_text(ios->s, out);
         else buf_fmt(out, "%lld", (long long)ios->i);

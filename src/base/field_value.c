@@ -16,7 +16,7 @@ size_t field_size(const struct field *f)
         [F_ENUM] = sizeof(int),         [F_OBJ] = sizeof(void *),       [F_LIST] = sizeof(struct strs),
         [F_STRS] = sizeof(struct strs), [F_INTS] = sizeof(struct ints), [F_MAP] = sizeof(struct kvs),
         [F_INT_OR_STR] = sizeof(struct int_or_str), [F_JSON] = sizeof(json_t *), [F_QUANTITY] = sizeof(struct str),
-        [F_BYTES] = sizeof(struct str),
+        [F_BYTES] = sizeof(struct str), [F_OPT_INT] = sizeof(struct opt_int), [F_MAPS] = sizeof(struct kvs),
     };
     return f->type == F_INLINE ? f->sub->size : sizes[f->type];
 }
@@ -51,7 +51,9 @@ bool field_is_zero(const struct field *f, const void *v)
     case F_LIST:
     case F_STRS:
     case F_INTS:
-    case F_MAP: return ((const struct strs *)v)->n == 0;
+    case F_MAP:
+    case F_MAPS: return ((const struct strs *)v)->n == 0;
+    case F_OPT_INT: return !((const struct opt_int *)v)->is_set;
     case F_INT_OR_STR: return ((const struct int_or_str *)v)->i == 0 && ((const struct int_or_str *)v)->s.n == 0;
     }
     return true;
@@ -116,7 +118,12 @@ static void field_hash(const struct field *f, const void *v, struct hasher *h)
     case F_LIST: hash_list(f, v, h); break;
     case F_STRS: hash_strs(v, h); break;
     case F_INTS: hash_ints(v, h); break;
-    case F_MAP: hash_map(v, h); break;
+    case F_MAP:
+    case F_MAPS: hash_map(v, h); break;
+    case F_OPT_INT:
+        hasher_u64(h, ((const struct opt_int *)v)->is_set);
+        hasher_u64(h, (uint64_t)((const struct opt_int *)v)->v);
+        break;
     case F_INT_OR_STR:
         hasher_u64(h, (uint64_t)((const struct int_or_str *)v)->i);
         hasher_str(h, ((const struct int_or_str *)v)->s);
@@ -173,6 +180,11 @@ static bool equal_int_or_str(const struct int_or_str *a, const struct int_or_str
     return a->i == b->i && str_eq(a->s, b->s);
 }
 
+static bool equal_opt_int(const struct opt_int *a, const struct opt_int *b)
+{
+    return a->is_set == b->is_set && a->v == b->v;
+}
+
 bool field_equal(const struct field *f, const void *a, const void *b)
 {
     switch (f->type) {
@@ -190,7 +202,9 @@ bool field_equal(const struct field *f, const void *a, const void *b)
     case F_LIST: return equal_lists(f, a, b);
     case F_STRS: return equal_strs(a, b);
     case F_INTS: return equal_ints(a, b);
-    case F_MAP: return equal_maps(a, b);
+    case F_MAP:
+    case F_MAPS: return equal_maps(a, b);
+    case F_OPT_INT: return equal_opt_int(a, b);
     case F_INT_OR_STR: return equal_int_or_str(a, b);
     case F_JSON: return equal_json(*(json_t *const *)a, *(json_t *const *)b);
     }
@@ -254,7 +268,8 @@ static void field_copy(const struct field *f, const void *from, struct arena *a,
     case F_LIST: copy_list(f, from, a, to); break;
     case F_STRS: copy_strs(from, a, to); break;
     case F_INTS: copy_ints(from, a, to); break;
-    case F_MAP: copy_map(from, a, to); break;
+    case F_MAP:
+    case F_MAPS: copy_map(from, a, to); break;
     case F_INT_OR_STR:
         *(struct int_or_str *)to = *(const struct int_or_str *)from;
         ((struct int_or_str *)to)->s = copy_str(((const struct int_or_str *)from)->s, a);
