@@ -33,6 +33,10 @@ enum store_index {
     INDEX_SPLITS_BY_NAMESPACE,    /* key "ns" → TrafficSplit keys */
     INDEX_SERVICES_BY_ADDRESS,    /* key "10.0.0.1" → Service keys with that cluster IP */
     INDEX_PODS_BY_ACCOUNT,        /* key "ns/sa" → Pod keys */
+    INDEX_SERVICES_BY_SELECTOR, /* key "ns/<label>=<value>", the first pair of the Service's selector in byte order (the
+                                 * sorted map's first) → Service keys: a pod asks once per label of its own */
+    INDEX_SPLITS_BY_SERVICE,    /* key "ns/svc" → TrafficSplit keys of that namespace that name the Service as root or
+                                 * backend, in any dotted form: the text before the first dot counts */
     INDEX_ALL,                /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
 };
 /* Keys in byte order; only membership is recorded, not the objects' contents. Empty when none. */
