@@ -128,6 +128,7 @@ static bool set_path(struct http_internal *in)
     if (!decoded) return false;
     in->x.path = str_dup(in->x.arena, str_make(decoded, n));
     free(decoded);
+    in->x.query = str_dup(in->x.arena, str_of(evhttp_uri_get_query(uri)));
     return str_find(in->x.path, '\0') < 0;
 }
 

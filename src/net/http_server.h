@@ -17,6 +17,7 @@ struct http_exchange {
     const char *method;        /* "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH" */
     struct str path;           /* decoded, without query */
     struct str rest;           /* what the route's '*' stood for */
+    struct str query;          /* as sent, without '?'; http_query decodes it */
     struct str body;
     struct arena *arena;       /* freed with the exchange */
     void *arg;                 /* of the server's options */
