@@ -109,7 +109,8 @@ static void set_place(struct http_call *c, const struct http_call_options *o)
     curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
     curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
+                     (long)(o->h2c ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS));
     if (o->unix_path) curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
     if (!o->connect_to) return;
     struct buf to SCOPED_BUF = {0};
@@ -123,6 +124,10 @@ static void set_tls(CURL *easy, const struct http_call_options *o)
 {
     set_blob(easy, CURLOPT_CAINFO_BLOB, o->roots);
     if (o->roots.n) curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    if (o->no_verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     if (!o->chain.n) return;
     curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
     curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
