@@ -3,7 +3,7 @@
 #include "base/names.h"
 #include "inject/internal.h"
 
-json_t *json_of_str(struct str s) { return json_stringn(s.p ? s.p : "", s.n); }
+json_t *inject_string(struct str s) { return json_stringn(s.p ? s.p : "", s.n); }
 
 static json_t *field_env(const char *name, const char *field)
 {
@@ -25,7 +25,7 @@ static void add_arg(json_t *command, const char *flag, struct str value)
 {
     if (!value.n) return;
     json_array_append_new(command, json_string(flag));
-    json_array_append_new(command, json_of_str(value));
+    json_array_append_new(command, inject_string(value));
 }
 
 static json_t *capture_command(const struct inject_settings *set, const struct capture_lists *lists, struct arena *a)
@@ -41,7 +41,7 @@ static json_t *capture_command(const struct inject_settings *set, const struct c
     return c;
 }
 
-json_t *capture_container(const struct inject_settings *set, const struct capture_lists *lists, struct arena *a)
+json_t *inject_capture_container(const struct inject_settings *set, const struct capture_lists *lists, struct arena *a)
 {
     struct str image = set->init_image.n ? set->init_image : set->image;
     /* The API server refuses privileged together with allowPrivilegeEscalation: false. */
@@ -49,7 +49,7 @@ json_t *capture_container(const struct inject_settings *set, const struct captur
         json_pack("{s:b, s:b, s:i, s:i, s:b, s:b, s:{s:[s], s:[s]}}", "privileged", set->privileged_init,
                   "allowPrivilegeEscalation", set->privileged_init, "runAsUser", 0, "runAsGroup", 0, "runAsNonRoot", 0,
                   "readOnlyRootFilesystem", 1, "capabilities", "drop", "ALL", "add", "NET_ADMIN");
-    json_t *c = json_pack("{s:s, s:o, s:s, s:o, s:[o], s:o}", "name", CONTAINER_CAPTURE, "image", json_of_str(image),
+    json_t *c = json_pack("{s:s, s:o, s:s, s:o, s:[o], s:o}", "name", CONTAINER_CAPTURE, "image", inject_string(image),
                           "imagePullPolicy", "IfNotPresent", "command", capture_command(set, lists, a), "env",
                           field_env("POD_IP", "status.podIP"), "securityContext", context);
     set_resources(c, set);
@@ -73,14 +73,14 @@ static void workload_of(const json_t *pod, struct str *kind, struct str *name)
     const json_t *meta = json_object_get(pod, "metadata"), *owner;
     size_t i;
     *kind = S("Pod");
-    *name = json_text(meta, "name");
+    *name = inject_text(meta, "name");
     json_array_foreach(json_object_get(meta, "ownerReferences"), i, owner)
     {
         if (!json_is_true(json_object_get(owner, "controller"))) continue;
-        *kind = json_text(owner, "kind");
-        *name = json_text(owner, "name");
+        *kind = inject_text(owner, "kind");
+        *name = inject_text(owner, "name");
     }
-    struct str hash = json_text(json_object_get(meta, "labels"), "pod-template-hash"), shorter = STR_NULL;
+    struct str hash = inject_text(json_object_get(meta, "labels"), "pod-template-hash"), shorter = STR_NULL;
     bool is_job = str_is(*kind, "Job");
     if (is_job || (str_is(*kind, "ReplicaSet") && hash.n)) shorter = without_suffix(*name, is_job ? STR_NULL : hash);
     if (!shorter.n) return;
@@ -96,12 +96,12 @@ static json_t *sidecar_env(const json_t *pod, const struct inject_settings *set,
         json_pack("[o, o, o, o, o]", field_env("POD_UID", "metadata.uid"), field_env("POD_NAME", "metadata.name"),
                   field_env("POD_NAMESPACE", "metadata.namespace"), field_env("POD_IP", "status.podIP"),
                   field_env("SERVICE_ACCOUNT", "spec.serviceAccountName"));
-    json_array_append_new(env, text_env("WORKLOAD_KIND", json_of_str(kind)));
+    json_array_append_new(env, text_env("WORKLOAD_KIND", inject_string(kind)));
     /* With generateName the pod's name is not known yet. */
-    json_array_append_new(env, name.n ? text_env("WORKLOAD_NAME", json_of_str(name))
+    json_array_append_new(env, name.n ? text_env("WORKLOAD_NAME", inject_string(name))
                                       : field_env("WORKLOAD_NAME", "metadata.name"));
-    json_array_append_new(env,
-                          text_env("OSM_ENVOY_LOG_LEVEL", json_of_str(set->log_level.n ? set->log_level : S("error"))));
+    json_array_append_new(
+        env, text_env("OSM_ENVOY_LOG_LEVEL", inject_string(set->log_level.n ? set->log_level : S("error"))));
     if (json_array_size(probes)) {
         char *text = json_dumps(probes, JSON_COMPACT | JSON_SORT_KEYS);
         json_array_append_new(env, text_env("OSM_PROBES", json_string(text)));
@@ -120,7 +120,8 @@ static json_t *sidecar_ports(unsigned types)
     json_t *ports = json_pack("[o, o, o]", port_of("proxy-admin", PORT_ENVOY_ADMIN),
                               port_of("proxy-inbound", PORT_INBOUND), port_of("proxy-metrics", PORT_METRICS));
     for (size_t t = 0; t < PROBE_TYPES; t++)
-        if (types & 1u << t) json_array_append_new(ports, port_of(probe_types[t].port_name, probe_types[t].port));
+        if (types & 1u << t)
+            json_array_append_new(ports, port_of(inject_probe_types[t].port_name, inject_probe_types[t].port));
     return ports;
 }
 
@@ -150,13 +151,14 @@ static json_t *sidecar_startup_probe(void)
                      "scheme", "HTTP", "periodSeconds", 1, "timeoutSeconds", 1, "failureThreshold", 120);
 }
 
-json_t *sidecar_container(const json_t *pod, const struct inject_settings *set, const json_t *probes, unsigned ports)
+json_t *inject_sidecar_container(const json_t *pod, const struct inject_settings *set, const json_t *probes,
+                                 unsigned ports)
 {
     json_t *mounts = json_pack("[{s:s, s:s}, {s:s, s:s, s:b}, {s:s, s:s, s:b}]", "name", "osm-sidecar", "mountPath",
                                DIR_SIDECAR, "name", "osm-token", "mountPath", DIR_TOKEN, "readOnly", 1, "name",
                                "osm-trust", "mountPath", DIR_TRUST, "readOnly", 1);
     json_t *c = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", CONTAINER_SIDECAR, "image",
-                          json_of_str(set->image), "imagePullPolicy", "IfNotPresent", "restartPolicy", "Always",
+                          inject_string(set->image), "imagePullPolicy", "IfNotPresent", "restartPolicy", "Always",
                           "command", sidecar_command(set), "env", sidecar_env(pod, set, probes), "ports",
                           sidecar_ports(ports), "volumeMounts", mounts, "securityContext", sidecar_context(),
                           "startupProbe", sidecar_startup_probe());
@@ -164,7 +166,7 @@ json_t *sidecar_container(const json_t *pod, const struct inject_settings *set, 
     return c;
 }
 
-json_t *sidecar_volumes(void)
+json_t *inject_sidecar_volumes(void)
 {
     json_t *token =
         json_pack("{s:s, s:i, s:s}", "audience", NAME_TOKEN_AUDIENCE, "expirationSeconds", 3600, "path", "token");

@@ -1,7 +1,7 @@
 #include "base/names.h"
 #include "inject/internal.h"
 
-struct str json_text(const json_t *object, const char *key)
+struct str inject_text(const json_t *object, const char *key)
 {
     const json_t *v = json_object_get(object, key);
     return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
@@ -9,12 +9,12 @@ struct str json_text(const json_t *object, const char *key)
 
 static const json_t *spec_of(const json_t *pod) { return json_object_get(pod, "spec"); }
 
-struct str pod_annotation(const json_t *pod, const char *key)
+struct str inject_annotation(const json_t *pod, const char *key)
 {
-    return json_text(json_object_get(json_object_get(pod, "metadata"), "annotations"), key);
+    return inject_text(json_object_get(json_object_get(pod, "metadata"), "annotations"), key);
 }
 
-bool switch_parse(struct str value, const char *what, enum tri *out, struct err *err)
+bool inject_switch(struct str value, const char *what, enum tri *out, struct err *err)
 {
     static const char *const on[] = {"enabled", "yes", "true"}, *const off[] = {"disabled", "no", "false"};
     *out = TRI_UNSET;
@@ -34,8 +34,8 @@ static struct inject_decision decided(enum inject_action action, struct str reas
 
 static bool is_windows(const json_t *spec)
 {
-    return str_is(json_text(json_object_get(spec, "os"), "name"), "windows") ||
-           str_is(json_text(json_object_get(spec, "nodeSelector"), "kubernetes.io/os"), "windows");
+    return str_is(inject_text(json_object_get(spec, "os"), "name"), "windows") ||
+           str_is(inject_text(json_object_get(spec, "nodeSelector"), "kubernetes.io/os"), "windows");
 }
 
 static const json_t *user_of(const json_t *with_context)
@@ -52,7 +52,7 @@ static struct str container_with_sidecar_uid(const json_t *spec, const char *lis
     json_array_foreach(json_object_get(spec, list), i, c)
     {
         const json_t *uid = user_of(c) ? user_of(c) : user_of(spec);
-        if (json_integer_value(uid) == UID_SIDECAR) return json_text(c, "name");
+        if (json_integer_value(uid) == UID_SIDECAR) return inject_text(c, "name");
     }
     return STR_NULL;
 }
@@ -61,7 +61,7 @@ static const json_t *named(const json_t *list, const char *name)
 {
     const json_t *c;
     size_t i;
-    json_array_foreach(list, i, c) if (str_is(json_text(c, "name"), name)) return c;
+    json_array_foreach(list, i, c) if (str_is(inject_text(c, "name"), name)) return c;
     return NULL;
 }
 
@@ -98,7 +98,7 @@ static bool can_inject(const json_t *pod, struct arena *a, struct err *err)
     const json_t *spec = spec_of(pod);
     struct capture_lists lists;
     if (is_windows(spec)) return err_set(err, "a Windows pod cannot be in the mesh: disable injection for it");
-    if (!capture_lists_of(pod, NULL, a, &lists, err)) return false;
+    if (!inject_lists(pod, NULL, a, &lists, err)) return false;
     if (inject_is_injected(pod)) return true;
     struct str name = container_with_sidecar_uid(spec, "containers");
     if (!name.p) name = container_with_sidecar_uid(spec, "initContainers");
@@ -116,7 +116,7 @@ static const char *outside_reason(const struct inject_input *in)
     struct str mesh = in->mesh.n ? in->mesh : S(NAME_MESH);
     const json_t *pod = in->pod;
     if (json_is_true(json_object_get(spec_of(pod), "hostNetwork"))) return "the pod uses the host's network";
-    if (pod_annotation(pod, "kubernetes.io/config.mirror").p) return "the pod is a static pod's mirror";
+    if (inject_annotation(pod, "kubernetes.io/config.mirror").p) return "the pod is a static pod's mirror";
     if (str_is(in->ns, "kube-system") || str_is(in->ns, "kube-public") || str_eq(in->ns, system))
         return "its namespace belongs to the system";
     if (kvs_get(in->ns_labels, S(LABEL_IGNORE)).p) return "its namespace has the label " LABEL_IGNORE;
@@ -130,12 +130,12 @@ static struct inject_decision decide_by_switch(const struct inject_input *in, st
 {
     struct err err = {0};
     enum tri pod, ns, metrics;
-    if (!switch_parse(pod_annotation(in->pod, ANNOTATION_INJECT), "the pod's annotation " ANNOTATION_INJECT, &pod,
-                      &err) ||
-        !switch_parse(kvs_get(in->ns_annotations, S(ANNOTATION_INJECT)),
-                      "the namespace's annotation " ANNOTATION_INJECT, &ns, &err) ||
-        !switch_parse(kvs_get(in->ns_annotations, S(ANNOTATION_METRICS)),
-                      "the namespace's annotation " ANNOTATION_METRICS, &metrics, &err))
+    if (!inject_switch(inject_annotation(in->pod, ANNOTATION_INJECT), "the pod's annotation " ANNOTATION_INJECT, &pod,
+                       &err) ||
+        !inject_switch(kvs_get(in->ns_annotations, S(ANNOTATION_INJECT)),
+                       "the namespace's annotation " ANNOTATION_INJECT, &ns, &err) ||
+        !inject_switch(kvs_get(in->ns_annotations, S(ANNOTATION_METRICS)),
+                       "the namespace's annotation " ANNOTATION_METRICS, &metrics, &err))
         return decided(INJECT_REFUSE, str_dup(a, err_str(&err)));
     if (pod == TRI_FALSE) return decided(INJECT_SKIP, S("the pod's annotation disables injection"));
     if (pod == TRI_UNSET && ns != TRI_TRUE)

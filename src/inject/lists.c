@@ -55,7 +55,7 @@ static bool add_annotation(const json_t *pod, const struct rule *r, struct arena
                            struct err *err)
 {
     struct strs *list = (struct strs *)((char *)out + r->offset);
-    struct str rest = pod_annotation(pod, r->annotation);
+    struct str rest = inject_annotation(pod, r->annotation);
     if (str_empty(str_trim(rest))) return true;
     while (rest.p) {
         struct str item = str_trim(str_cut(&rest, ','));
@@ -67,8 +67,8 @@ static bool add_annotation(const json_t *pod, const struct rule *r, struct arena
     return true;
 }
 
-bool capture_lists_of(const json_t *pod, const struct inject_settings *set, struct arena *a, struct capture_lists *out,
-                      struct err *err)
+bool inject_lists(const json_t *pod, const struct inject_settings *set, struct arena *a, struct capture_lists *out,
+                  struct err *err)
 {
     static const char ports[] = "ports from 1 to 65535", ranges[] = "ranges like 10.0.0.0/8";
     static const struct rule rules[] = {

@@ -2,9 +2,9 @@
 #include "base/names.h"
 #include "inject/internal.h"
 
-void patch_op(json_t *patch, const char *op, struct str path, json_t *value)
+void inject_op(json_t *patch, const char *op, struct str path, json_t *value)
 {
-    json_array_append_new(patch, json_pack("{s:s, s:o, s:o}", "op", op, "path", json_of_str(path), "value", value));
+    json_array_append_new(patch, json_pack("{s:s, s:o, s:o}", "op", op, "path", inject_string(path), "value", value));
 }
 
 /* A key as a JSON pointer's token. */
@@ -31,14 +31,14 @@ static void add_members(const json_t *pod, const char *map, json_t *members, jso
     const char *key;
     json_t *value;
     if (!json_is_object(have) && json_object_size(members)) {
-        patch_op(patch, "add", str_fmt(a, "/metadata/%s", map), members);
+        inject_op(patch, "add", str_fmt(a, "/metadata/%s", map), members);
         return;
     }
     json_object_foreach(members, key, value)
     {
         if (json_equal(json_object_get(have, key), value)) continue;
         struct str token = pointer_token(a, str_of(key));
-        patch_op(patch, "add", str_fmt(a, "/metadata/%s/%.*s", map, STR_FMT(token)), json_incref(value));
+        inject_op(patch, "add", str_fmt(a, "/metadata/%s/%.*s", map, STR_FMT(token)), json_incref(value));
     }
     json_decref(members);
 }
@@ -52,7 +52,7 @@ static void add_items(const json_t *pod, const char *list, json_t *items, bool a
     size_t i;
     if (!json_is_array(have)) {
         snprintf(path, sizeof path, "/spec/%s", list);
-        patch_op(patch, "add", str_of(path), items);
+        inject_op(patch, "add", str_of(path), items);
         return;
     }
     json_array_foreach(items, i, item)
@@ -61,7 +61,7 @@ static void add_items(const json_t *pod, const char *list, json_t *items, bool a
             snprintf(path, sizeof path, "/spec/%s/%zu", list, i);
         else
             snprintf(path, sizeof path, "/spec/%s/-", list);
-        patch_op(patch, "add", str_of(path), json_incref(item));
+        inject_op(patch, "add", str_of(path), json_incref(item));
     }
     json_decref(items);
 }
@@ -72,11 +72,11 @@ static void add_containers(const struct inject_input *in, const struct inject_se
     json_t *probes = json_array();
     unsigned ports = 0;
     /* Before the containers are inserted: the paths of probes count the user's own. */
-    probes_rewrite(in->pod, "initContainers", patch, probes, &ports);
-    probes_rewrite(in->pod, "containers", patch, probes, &ports);
-    add_items(in->pod, "volumes", sidecar_volumes(), false, patch);
-    json_t *init =
-        json_pack("[o, o]", capture_container(set, lists, a), sidecar_container(in->pod, set, probes, ports));
+    inject_probes(in->pod, "initContainers", patch, probes, &ports);
+    inject_probes(in->pod, "containers", patch, probes, &ports);
+    add_items(in->pod, "volumes", inject_sidecar_volumes(), false, patch);
+    json_t *init = json_pack("[o, o]", inject_capture_container(set, lists, a),
+                             inject_sidecar_container(in->pod, set, probes, ports));
     add_items(in->pod, "initContainers", init, true, patch);
     json_decref(probes);
 }
@@ -88,13 +88,13 @@ static void add_metadata(const struct inject_input *in, const struct inject_sett
     json_t *labels = json_object(), *annotations = json_object();
     struct err ignored = {0};
     enum tri metrics = TRI_UNSET;
-    if (!json_is_object(meta)) patch_op(patch, "add", S("/metadata"), json_object());
-    if (!json_text(json_object_get(meta, "labels"), LABEL_PROXY_UUID).n)
-        json_object_set_new(labels, LABEL_PROXY_UUID, json_of_str(in->uuid));
+    if (!json_is_object(meta)) inject_op(patch, "add", S("/metadata"), json_object());
+    if (!inject_text(json_object_get(meta, "labels"), LABEL_PROXY_UUID).n)
+        json_object_set_new(labels, LABEL_PROXY_UUID, inject_string(in->uuid));
     /* An injected pod keeps its generation: that is what its sidecar is. */
-    if (!was_injected || !pod_annotation(in->pod, ANNOTATION_SIDECAR_GENERATION).n)
-        json_object_set_new(annotations, ANNOTATION_SIDECAR_GENERATION, json_of_str(set->generation));
-    bool valid = switch_parse(kvs_get(in->ns_annotations, S(ANNOTATION_METRICS)), "", &metrics, &ignored);
+    if (!was_injected || !inject_annotation(in->pod, ANNOTATION_SIDECAR_GENERATION).n)
+        json_object_set_new(annotations, ANNOTATION_SIDECAR_GENERATION, inject_string(set->generation));
+    bool valid = inject_switch(kvs_get(in->ns_annotations, S(ANNOTATION_METRICS)), "", &metrics, &ignored);
     if (valid && metrics == TRI_TRUE) {
         json_object_set_new(annotations, "prometheus.io/scrape", json_string("true"));
         json_object_set_new(annotations, "prometheus.io/port", json_sprintf("%d", PORT_METRICS));
@@ -119,7 +119,7 @@ bool inject_patch(const struct inject_input *in, const struct inject_settings *s
     struct capture_lists lists;
     *patch = NULL;
     if (!json_is_object(json_object_get(in->pod, "spec"))) return err_set(err, "the pod has no spec");
-    if (!settings_complete(set, err) || !capture_lists_of(in->pod, set, a, &lists, err)) return false;
+    if (!settings_complete(set, err) || !inject_lists(in->pod, set, a, &lists, err)) return false;
     bool was_injected = inject_is_injected(in->pod);
     *patch = json_array();
     add_metadata(in, set, was_injected, a, *patch);

@@ -5,7 +5,7 @@
 #include "base/names.h"
 #include "inject/internal.h"
 
-const struct probe_type probe_types[PROBE_TYPES] = {
+const struct probe_type inject_probe_types[PROBE_TYPES] = {
     {"livenessProbe", "liveness", "liveness-port", PORT_LIVENESS},
     {"readinessProbe", "readiness", "readiness-port", PORT_READINESS},
     {"startupProbe", "startup", "startup-port", PORT_STARTUP},
@@ -35,17 +35,17 @@ static json_t *original_of(const json_t *container, const json_t *probe)
     for (size_t i = 0; i < 3; i++) {
         const json_t *h = json_object_get(probe, handlers[i]);
         json_int_t port = port_number(container, json_object_get(h, "port"));
-        if (!h || port <= 0 || json_text(h, "host").n) continue;
-        bool https = str_is(json_text(h, "scheme"), "HTTPS");
+        if (!h || port <= 0 || inject_text(h, "host").n) continue;
+        bool https = str_is(inject_text(h, "scheme"), "HTTPS");
         json_t *out = json_pack("{s:s, s:I}", "kind", https ? "https" : kinds[i], "port", port);
         if (i == 0) {
-            struct str path = json_text(h, "path");
-            json_object_set_new(out, "path", json_of_str(path.n ? path : S("/")));
+            struct str path = inject_text(h, "path");
+            json_object_set_new(out, "path", inject_string(path.n ? path : S("/")));
             if (json_object_get(h, "httpHeaders"))
                 json_object_set_new(out, "headers", json_deep_copy(json_object_get(h, "httpHeaders")));
         }
-        if (i == 2 && json_text(h, "service").n)
-            json_object_set_new(out, "service", json_of_str(json_text(h, "service")));
+        if (i == 2 && inject_text(h, "service").n)
+            json_object_set_new(out, "service", inject_string(inject_text(h, "service")));
         json_int_t timeout = json_integer_value(json_object_get(probe, "timeoutSeconds"));
         json_object_set_new(out, "timeout", json_integer(timeout > 0 ? timeout : 1));
         return out;
@@ -77,10 +77,10 @@ static void rewrite_one(const json_t *container, const char *at, const struct pr
     json_array_append_new(probes, original);
     char path[128];
     int n = snprintf(path, sizeof path, "%s/%s", at, type->field);
-    patch_op(patch, "replace", str_make(path, (size_t)n), rewritten(probe, type, name));
+    inject_op(patch, "replace", str_make(path, (size_t)n), rewritten(probe, type, name));
 }
 
-void probes_rewrite(const json_t *pod, const char *list, json_t *patch, json_t *probes, unsigned *ports)
+void inject_probes(const json_t *pod, const char *list, json_t *patch, json_t *probes, unsigned *ports)
 {
     const json_t *c;
     size_t i;
@@ -90,7 +90,7 @@ void probes_rewrite(const json_t *pod, const char *list, json_t *patch, json_t *
             char at[64];
             size_t before = json_array_size(probes);
             snprintf(at, sizeof at, "/spec/%s/%zu", list, i);
-            rewrite_one(c, at, &probe_types[t], patch, probes);
+            rewrite_one(c, at, &inject_probe_types[t], patch, probes);
             if (json_array_size(probes) > before) *ports |= 1u << t;
         }
     }

@@ -1,0 +1,49 @@
+# Thin: CMake builds, tools/deps installs, tests/run tests. `make` alone builds ./build/osm.
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+CONFIGURE = cmake -G Ninja -S . -Wno-dev
+
+all: deps-build
+	@$(CONFIGURE) -B build -DOSM_TESTS=OFF >/dev/null
+	@cmake --build build
+
+demo: deps-demo all
+	@demo/story
+
+deps-build deps-demo deps-test:
+	@tools/deps $(@:deps-%=%)
+
+# Everything there is, under ASan and UBSan.
+test: deps-test all asan-build
+	@tests/run build-asan
+
+asan-build:
+	@$(CONFIGURE) -B build-asan -DOSM_SANITIZE=address -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	@cmake --build build-asan
+
+# Unit and golden tests alone.
+asan: deps-test asan-build
+	@ctest --test-dir build-asan --output-on-failure -j2
+
+tsan: deps-test
+	@$(CONFIGURE) -B build-tsan -DOSM_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	@cmake --build build-tsan
+	@ctest --test-dir build-tsan --output-on-failure -j2
+
+fuzz: deps-test
+	@CC=clang CXX=clang++ $(CONFIGURE) -B build-fuzz -DOSM_SANITIZE=address -DOSM_FUZZ=ON >/dev/null
+	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
+
+bench: deps-test all
+	@bench/run
+
+install: all
+	cmake --install build --prefix $(PREFIX)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz
+
+.PHONY: all demo deps-build deps-demo deps-test test asan-build asan tsan fuzz bench install format clean
