@@ -15,13 +15,13 @@ enum inject_action {
 };
 
 struct inject_input {
-    const json_t *pod; /* as submitted; may lack metadata.namespace and metadata.name */
-    struct str ns;     /* where the pod is created */
-    bool ns_known;     /* false: the namespace was not found; the pod is refused */
-    struct kvs ns_labels, ns_annotations;
-    struct str mesh;      /* value of the monitored-by label that means us; empty: NAME_MESH */
-    struct str system_ns; /* empty: NAME_SYSTEM_NAMESPACE */
-    struct str uuid;      /* for the label osm-proxy-uuid; unused when the pod has one */
+    const json_t *pod;                    /* as submitted; may lack metadata.namespace and metadata.name */
+    struct str ns;                        /* where the pod is created */
+    bool ns_known;                        /* false: the namespace was not found; the pod is refused */
+    struct kvs ns_labels, ns_annotations; /* sorted by key, as decoded */
+    struct str mesh;                      /* value of the monitored-by label that means us; empty: NAME_MESH */
+    struct str system_ns;                 /* empty: NAME_SYSTEM_NAMESPACE */
+    struct str uuid;                      /* for the label osm-proxy-uuid; unused when the pod has one */
 };
 
 struct inject_decision {

@@ -136,12 +136,18 @@ static struct str text_of(const json_t *j, const char *key, struct str otherwise
     return s ? str_of(s) : otherwise;
 }
 
+static int by_key(const void *x, const void *y)
+{
+    return str_cmp(((const struct kv *)x)->key, ((const struct kv *)y)->key);
+}
+
 static struct kvs kvs_of(struct arena *a, const json_t *j)
 {
     struct kvs out = {arena_array(a, struct kv, json_object_size(j) + 1), 0};
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)j, key, v) out.v[out.n++] = (struct kv){str_of(key), str_of(json_string_value(v))};
+    list_sort(&out, by_key);
     return out;
 }
 
