@@ -45,7 +45,12 @@ struct inject_settings {
     struct strs interfaces;                               /* excluded */
 };
 
-/* reference: osm.md 4.2. Text of the reason lives in |a|. Total: any JSON value is decided. */
+struct mesh_settings;
+/* What |m| says, borrowed; |image| is the platform's, for a mesh that names none. The caller still sets controller,
+ * generation and, if it wants, drain. */
+struct inject_settings inject_settings_of(const struct mesh_settings *m, struct str image);
+
+/* Text of the reason lives in |a|. Total: any JSON value is decided. */
 struct inject_decision inject_decide(const struct inject_input *in, struct arena *a);
 
 /* The patch for a pod that inject_decide said INJECT_YES to. |*patch| is a new array that the caller owns; it is
