@@ -14,6 +14,7 @@
 
 struct h2_session;
 struct h2_stream;
+struct mailbox;
 
 /* The other end of a connection. Lives as long as the connection; copy what you keep. */
 struct h2_peer {
@@ -55,12 +56,11 @@ void h2_respond_error(struct h2_request *r, int status, const char *fmt, ...) __
 
 /* An answer that comes later (long polls, answers from another thread). */
 struct h2_later;
-/* Ends the request's own life: |r| is gone after the call, its peer may even have left. Only when the connection
- * belongs to an h2_server. */
+/* Ends the request's own life: |r| is gone after the call, its peer may even have left. Only where the session has
+ * a mailbox. */
 struct h2_later *h2_later_new(struct h2_request *r);
-/* Any thread, exactly once per h2_later, also when the peer has left (then nothing is sent). Copies. Frees |l|.
- * Must be called before the h2_server is freed, or never: h2_server_free answers those that are open with 503 and
- * the call then only frees. */
+/* Any thread, exactly once per h2_later, also when the peer has left (then nothing is sent), and before the mailbox
+ * is freed (xds: before xds_server_free). Copies. Frees |l|. */
 void h2_later_respond(struct h2_later *l, int status, const char *content_type, struct str body);
 /* Any thread: the peer has left; h2_later_respond is still due. */
 bool h2_later_is_gone(const struct h2_later *l);
@@ -82,10 +82,9 @@ struct h2_grpc {
     bool (*accepts)(void *arg, struct str path);
     /* A new stream. What it returns is given to the calls below. It may call h2_grpc_end at once. */
     void *(*open)(void *arg, struct h2_stream *s, const struct h2_peer *peer);
-    /* One whole message, without its frame; valid during the call. */
-    void (*message)(void *state, struct str message);
-    /* Everything sent so far has left for the socket. */
-    void (*drained)(void *state);
+    /* A message, without its frame, in pieces as they arrive; |is_last| with the final one (an empty message is one
+     * empty piece). Valid during the call. Not called any more after h2_grpc_end. */
+    void (*message)(void *state, struct str piece, bool is_last);
     /* The stream is over, for whatever reason (also after h2_grpc_end); |s| is gone after the call. */
     void (*closed)(void *state);
     void *arg;
@@ -95,16 +94,15 @@ struct h2_grpc {
 void h2_grpc_send(struct h2_stream *s, const struct h2_chunk *chunks, size_t n);
 /* Bytes queued and not yet handed to the connection. */
 size_t h2_grpc_queued(const struct h2_stream *s);
-/* Ends the stream with a status after what is queued; an error drops what is queued. No message callback follows. */
+/* Ends the stream with a status after what is queued; an error drops what is queued. |closed| runs later, never
+ * from within this call. Again: no effect. */
 void h2_grpc_end(struct h2_stream *s, enum grpc_code code, const char *message);
-/* Closes the stream's whole connection after GOAWAY, letting other streams finish. */
-void h2_goaway(struct h2_stream *s);
-
 /* ---- the protocol without I/O ---- */
 struct h2_session_options {
     const struct h2_peer *peer;     /* must outlive the session */
     const struct h2_handler *other; /* NULL: 404 */
     const struct h2_grpc *grpc;     /* NULL: UNIMPLEMENTED */
+    struct mailbox *mail;           /* of the session's loop, for h2_later; may be NULL */
     void (*wants_write)(void *arg); /* there is something to take; may be NULL */
     void *arg;
 };
@@ -120,7 +118,12 @@ bool h2_session_is_over(const struct h2_session *s);
 /* Requests and streams that are open. */
 size_t h2_session_streams(const struct h2_session *s);
 void h2_session_ping(struct h2_session *s);
-void h2_session_goaway(struct h2_session *s);
+/* PINGs that were answered so far. */
+unsigned h2_session_pongs(const struct h2_session *s);
+/* No further streams; gRPC streams end with UNAVAILABLE and |why|. */
+void h2_session_goaway(struct h2_session *s, const char *why);
+/* A short request has been incomplete for |age_ns| or longer. */
+bool h2_session_is_late(const struct h2_session *s, int64_t age_ns);
 
 /* ---- on a loop ---- */
 struct h2_server;
@@ -129,12 +132,13 @@ struct h2_server_options {
     int listen_fd;            /* a listening, non-blocking socket; taken over. -1: connections come by h2_server_adopt */
     const struct h2_handler *other;
     const struct h2_grpc *grpc;
+    struct mailbox *mail;     /* of |base|, for h2_later; may be NULL */
     int max_connections;      /* 0: 65536; further ones are closed at once */
     int64_t keepalive_ns;     /* PING when nothing was read for so long; 0: never */
     int64_t idle_close_ns;    /* closed when bytes wait and none could be written for so long, when a PING is not
                                  answered for so long, or when it has no stream for so long; 0: 60 s */
-    int64_t max_age_ns;       /* GOAWAY after so long, ±10 %; closed 10 s later; 0: never. A connection also ends
-                                 when its client certificate ends. */
+    int64_t max_age_ns;       /* GOAWAY after so long, ±10 %; closed at most 10 s later; 0: never. A connection also
+                                 ends so when its client certificate ends. */
 };
 /* |other| and |grpc| are copied; what they point to must outlive the server. */
 MUST struct h2_server *h2_server_new(struct event_base *base, const struct h2_server_options *opt, struct err *err);
