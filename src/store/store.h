@@ -8,14 +8,17 @@
 struct store;
 
 struct store *store_new(struct sheet *sheet);
+/* Before or after sheet_free of its sheet; no cell may be computed in between. */
 void store_free(struct store *s);
-/* Takes over one reference of |o|. Replaces an object of the same kind and key. */
+/* Takes over one reference of |o|. Replaces an object of the same kind and key; one with the same content, uid,
+ * generation and creation time changes nothing (and if it also stands at the same place of the same file, the old
+ * pointer stays). Not inside sheet_run. O(its own size). */
 void store_put(struct store *s, struct object *o);
 /* Absent is fine. */
 void store_remove(struct store *s, enum kind k, struct str key);
 /* Outside cells: the object or NULL, not recorded; borrowed until the next put or remove of that key. */
 const struct object *store_peek(const struct store *s, enum kind k, struct str key);
-/* Outside cells: all keys of a kind in byte order, in |a|. */
+/* Outside cells: all keys of a kind in byte order, in |a|. O(their number). */
 struct strs store_keys(const struct store *s, enum kind k, struct arena *a);
 /* A listener is told of every change after it is applied; old or new is NULL. The pipeline uses it to observe the
  * cells that belong to an object. At most one. */
@@ -39,5 +42,6 @@ enum store_index {
                                  * backend, in any dotted form: the text before the first dot counts */
     INDEX_ALL,                /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
 };
-/* Keys in byte order; only membership is recorded, not the objects' contents. Empty when none. */
+/* Keys in byte order, valid during this computation; only membership is recorded, not the objects' contents. Empty
+ * when none. INDEX_ALL of any other kind is a programming error. */
 struct strs store_index(struct cell *c, enum store_index i, struct str key);
