@@ -2,6 +2,9 @@
 #pragma once
 #include "plan/plan.h"
 
+/* The order, and the numbers, of enum xds_type. */
+enum envoy_type { ENVOY_CLUSTER, ENVOY_ENDPOINT, ENVOY_LISTENER, ENVOY_ROUTE };
+
 /* A resource before it is shared: name, bytes, who decided it. `type` has the values of enum xds_type. */
 struct envoy_resource {
     int64_t type;
@@ -24,3 +27,22 @@ extern const struct cell_kind envoy_inbound_cell;   /* plan_inbound_cell: inboun
 extern const struct cell_kind envoy_base_cell;      /* plan_base_cell: capture listener and its clusters */
 
 const struct envoy_bundle *envoy_outbound(struct cell *c, struct str key);
+const struct envoy_bundle *envoy_endpoints(struct cell *c, struct str key);
+const struct envoy_bundle *envoy_inbound(struct cell *c, struct str workload);
+const struct envoy_bundle *envoy_base(struct cell *c);
+
+/* The functions behind the cells: |out| is zeroed; everything it points to lives in |a| or belongs to the plan. */
+void envoy_encode_outbound(struct arena *a, const struct plan_outbound *p, struct envoy_bundle *out);
+void envoy_encode_endpoints(struct arena *a, const struct plan_endpoints *p, struct envoy_bundle *out);
+void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct envoy_bundle *out);
+void envoy_encode_base(struct arena *a, const struct plan_base *p, struct envoy_bundle *out);
+
+/* Readable JSON in protobuf's own mapping, messages inside an Any spelt out: what the golden tests keep and what a
+ * static bootstrap of Envoy takes. Two blanks of indentation, fields in number order. An Any of an unknown type keeps its bytes in
+ * base64.
+ *   {"clusters": [...], "endpoints": [...], "listeners": [...], "routes": [...]}, a kind without members left out. */
+void envoy_bundle_to_json(const struct envoy_bundle *b, struct buf *out);
+/* One resource; bytes that do not parse give the JSON null. */
+void envoy_resource_to_json(const struct envoy_resource *r, struct buf *out);
+/* "type.googleapis.com/envoy.config.cluster.v3.Cluster" … */
+struct str envoy_type_url(int64_t type);

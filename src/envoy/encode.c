@@ -1,0 +1,54 @@
+#include <stdlib.h>
+
+#include "envoy/encode.h"
+
+void encode_resource(struct encoder *e, const ProtobufCMessage *m, struct envoy_resource r)
+{
+    r.bytes = pb_pack(e->a, m);
+    list_push(e->a, &e->out->resources, r);
+}
+
+static int by_type_and_name(const void *x, const void *y)
+{
+    const struct envoy_resource *a = x, *b = y;
+    if (a->type != b->type) return a->type < b->type ? -1 : 1;
+    return str_cmp(a->name, b->name);
+}
+
+static void finish(struct envoy_bundle *b) { list_sort(&b->resources, by_type_and_name); }
+
+void envoy_encode_outbound(struct arena *a, const struct plan_outbound *p, struct envoy_bundle *out)
+{
+    struct encoder e = {.a = a, .tls = &p->tls, .out = out};
+    for (each(c, p->clusters)) encode_cluster(&e, c);
+    for (each(l, p->listeners)) encode_outbound_listener(&e, l);
+    for (each(r, p->routes)) encode_outbound_route(&e, r);
+    finish(out);
+}
+
+void envoy_encode_endpoints(struct arena *a, const struct plan_endpoints *p, struct envoy_bundle *out)
+{
+    struct encoder e = {.a = a, .out = out};
+    for (each(x, p->assignments)) encode_assignment(&e, x);
+    finish(out);
+}
+
+void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct envoy_bundle *out)
+{
+    struct encoder e = {.a = a, .tls = &p->tls, .out = out};
+    encode_inbound_listener(&e, p);
+    for (each(chain, p->chains)) {
+        if (!encode_is_open(chain)) continue;
+        encode_local_cluster(&e, chain);
+        if (chain->route_config.n) encode_inbound_route(&e, chain);
+    }
+    finish(out);
+}
+
+void envoy_encode_base(struct arena *a, const struct plan_base *p, struct envoy_bundle *out)
+{
+    struct encoder e = {.a = a, .tls = &p->tls, .out = out};
+    encode_base_clusters(&e, p);
+    encode_capture_listener(&e, p);
+    finish(out);
+}

@@ -1,0 +1,88 @@
+/* encode.h - the room's own pieces: each turns one plan node into one message. */
+#pragma once
+#include "envoy/envoy.h"
+#include "envoy/pb.h"
+
+#define FILTER_HCM "envoy.filters.network.http_connection_manager"
+#define FILTER_TCP_PROXY "envoy.filters.network.tcp_proxy"
+#define FILTER_NETWORK_RBAC "envoy.filters.network.rbac"
+#define FILTER_HTTP_RBAC "envoy.filters.http.rbac"
+#define FILTER_ROUTER "envoy.filters.http.router"
+#define SOCKET_TLS "envoy.transport_sockets.tls"
+#define LISTENER_CAPTURE "capture"
+#define LISTENER_INBOUND "inbound"
+#define CLUSTER_PASSTHROUGH "passthrough"
+#define CLUSTER_NONE "none" /* no endpoint, ever: a connection sent there is closed */
+#define METADATA_OSM "osm"  /* namespace of endpoint metadata */
+
+/* Which way a connection goes, seen from the pod. */
+enum direction { DIR_OUTBOUND, DIR_INBOUND };
+
+/* Shared by all resources of one bundle. */
+struct encoder {
+    struct arena *a;
+    const struct plan_tls *tls;
+    struct envoy_bundle *out;
+    PbAccessLog *request_log; /* equal everywhere: made once */
+};
+
+/* Adds a finished resource; |r| has everything but the bytes. */
+void encode_resource(struct encoder *e, const ProtobufCMessage *m, struct envoy_resource r);
+
+/* address.c */
+PbAddress *encode_address(struct arena *a, struct str ip, int64_t port);
+/* A CIDR; |cidr| without '/' is one address. */
+PbCidrRange *encode_cidr(struct arena *a, struct str cidr);
+/* Resources that name others find them on the same stream. */
+PbConfigSource *encode_ads(struct arena *a);
+
+/* tls.c. An empty SAN list would admit every certificate: asserted. */
+PbTransportSocket *encode_tls_upstream(struct encoder *e, const struct plan_cluster *c);
+/* Asks for a client certificate; |sans| limits who, NULL for everyone of the mesh. */
+PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *sans);
+
+/* rbac.c. Policies by rule name; rules without principals are left out, without policies nobody is let in. */
+PbRbac *encode_http_rbac(struct arena *a, const struct plan_chain *chain);
+PbRbac *encode_tcp_rbac(struct arena *a, const struct plan_chain *chain);
+
+/* access_log.c */
+/* The 19 JSON fields, on standard output. */
+PbAccessLog *encode_request_log(struct encoder *e);
+/* One line "no_policy <original destination>" into FILE_DENIED_LOG per connection. */
+PbAccessLog *encode_denied_log(struct encoder *e);
+/* Only connections that no filter chain wanted: clients outside the mesh, unknown ports. */
+PbAccessLog *encode_unmatched_log(struct encoder *e);
+/* A member of a Struct. */
+PbStructField *encode_struct_field(struct arena *a, struct str name, struct str value);
+
+/* stats.c: osm_request_total and osm_request_duration_ms. */
+PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct str service);
+
+/* http.c: a connection manager that takes its routes from RDS. */
+struct http_options {
+    enum direction direction; /* inbound: RBAC, denying all that the route configuration does not allow */
+    struct str route_config;
+    struct str service;       /* "ns/svc", for statistics */
+    bool path_rules;          /* inbound: policy looks at paths */
+};
+PbFilter *encode_http(struct encoder *e, const struct http_options *o);
+/* tcp.c */
+/* By weight; an empty list closes. */
+PbFilter *encode_tcp_weighted(struct encoder *e, const struct plan_weight *v, size_t n);
+PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, PbAccessLog *log);
+PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
+
+/* Is there a chain at all? HTTP always (it answers 403), TCP only for somebody. */
+bool encode_is_open(const struct plan_chain *p);
+PbAssignment *encode_endpoints(struct arena *a, struct str cluster, const struct plan_endpoint *v, size_t n);
+
+/* cluster.c, endpoint.c, listener.c, route.c: whole resources, added to the bundle. */
+void encode_cluster(struct encoder *e, const struct plan_cluster *c);
+void encode_local_cluster(struct encoder *e, const struct plan_chain *chain);
+void encode_base_clusters(struct encoder *e, const struct plan_base *b);
+void encode_assignment(struct encoder *e, const struct plan_assignment *p);
+void encode_outbound_listener(struct encoder *e, const struct plan_listener *l);
+void encode_capture_listener(struct encoder *e, const struct plan_base *b);
+void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in);
+void encode_outbound_route(struct encoder *e, const struct plan_route_config *r);
+void encode_inbound_route(struct encoder *e, const struct plan_chain *chain);
