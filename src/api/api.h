@@ -1,0 +1,31 @@
+/* api.h - what the controller answers: the verbs' API on a Unix socket, health and metrics on a TCP port.
+ *
+ *   GET /v1/status[?edges=1]   everything `osm status` shows; api/report.h has the shape
+ *   GET /v1/check?source=NS/POD&destination=NS/POD[&service=NS/NAME][&port=N][&method=M][&path=P]
+ *   GET /v1/namespaces, GET /v1/mesh
+ *   GET /health/ready, /health/alive, /healthz, /metrics, /version   (TCP)
+ * Errors are {"error": "one sentence"}. Owner thread. */
+#pragma once
+#include <event2/event.h>
+
+#include "source/source.h"
+#include "xds/xds.h"
+
+struct api;
+struct api_options {
+    struct event_base *base;
+    struct sheet *sheet;
+    struct store *store;
+    struct file_source *source;
+    struct xds_server *xds;
+    /* Reads what waits to be read, computes and publishes it: answers never lag behind a saved file. */
+    void (*settle)(void *arg);
+    uint64_t (*revision)(void *arg);
+    void *arg;
+    const char *unix_path;   /* the verbs */
+    const char *address;     /* health and metrics */
+    uint16_t port;
+};
+MUST struct api *api_new(const struct api_options *opt, struct err *err);
+/* NULL is fine. */
+void api_free(struct api *api);

@@ -1,0 +1,218 @@
+#include "api/report.h"
+
+#include "base/names.h"
+#include "kinds/namespace.h"
+#include "kinds/pod.h"
+#include "mesh/diag.h"
+#include "mesh/service.h"
+#include "mesh/settings.h"
+#include "mesh/workload.h"
+
+static json_t *text(struct str s) { return json_stringn(s.p ? s.p : "", s.n); }
+
+static void put_text(json_t *o, const char *name, struct str s) { json_object_set_new(o, name, text(s)); }
+
+/* ---- pods ---- */
+
+struct pod_count {
+    int64_t expected, connected, accepted, unready;
+};
+
+static const struct xds_proxy_status *proxy_of(const struct report_input *in, struct str uid)
+{
+    for (each(p, in->xds->proxies))
+        if (str_eq(p->node_id, uid)) return p;
+    return NULL;
+}
+
+static struct str proxy_state(const struct report_input *in, const struct mesh_pod *m, struct pod_count *n)
+{
+    if (!m || !m->in_mesh) return S("-");
+    const struct xds_proxy_status *p = proxy_of(in, m->uid);
+    n->expected++;
+    if (!p) return S("not connected");
+    n->connected++;
+    if (p->accepted < in->xds->revision) return S("pending");
+    n->accepted++;
+    return S("accepted");
+}
+
+static struct str waiting_reason(const struct kube_pod *p)
+{
+    for (each(c, p->status.init_containers))
+        if (c->state.waiting && c->state.waiting->reason.n) return c->state.waiting->reason;
+    for (each(c, p->status.containers))
+        if (c->state.waiting && c->state.waiting->reason.n) return c->state.waiting->reason;
+    return STR_NULL;
+}
+
+static struct str pod_status_word(const struct object *o, const struct kube_pod *p)
+{
+    static const char *const phases[] = {"not started", "Pending", "Running", "Succeeded", "Failed", "Unknown"};
+    if (o->meta.deleted) return S("Terminating");
+    if (p->status.reason.n) return p->status.reason;
+    struct str why = waiting_reason(p);
+    return why.n ? why : str_of(phases[p->status.phase]);
+}
+
+static bool status_is_ready(const struct kube_pod *p, struct str container)
+{
+    for (each(c, p->status.init_containers))
+        if (str_eq(c->name, container)) return c->ready;
+    for (each(c, p->status.containers))
+        if (str_eq(c->name, container)) return c->ready;
+    return false;
+}
+
+/* "2/2": containers and native sidecars, as kubectl counts. */
+static struct str ready_of(const struct kube_pod *p, struct arena *a)
+{
+    size_t ready = 0, all = 0;
+    for (each(c, p->spec.init_containers)) {
+        if (!kube_container_is_sidecar(c)) continue;
+        all++;
+        ready += status_is_ready(p, c->name);
+    }
+    for (each(c, p->spec.containers)) {
+        all++;
+        ready += status_is_ready(p, c->name);
+    }
+    return str_fmt(a, "%zu/%zu", ready, all);
+}
+
+static json_t *pod_json(const struct report_input *in, const struct object *o, struct str key, struct pod_count *n)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    const struct kube_pod *p = o->body;
+    const struct mesh_pod *m = sheet_value(in->sheet, &mesh_pod_cell, key);
+    int64_t restarts = 0;
+    for (each(c, p->status.containers)) restarts += c->restart_count;
+    for (each(c, p->status.init_containers)) restarts += c->restart_count;
+    bool is_ready = kube_pod_condition(p, S("Ready")) || p->status.phase == KUBE_POD_SUCCEEDED;
+    n->unready += !is_ready;
+    json_t *j = json_object();
+    put_text(j, "namespace", o->meta.ns);
+    put_text(j, "name", o->meta.name);
+    put_text(j, "account", kube_pod_service_account(p));
+    put_text(j, "status", pod_status_word(o, p));
+    put_text(j, "containersReady", ready_of(p, a));
+    json_object_set_new(j, "ready", json_boolean(is_ready));
+    json_object_set_new(j, "restarts", json_integer(restarts));
+    put_text(j, "address", p->status.pod_ip);
+    json_object_set_new(j, "inMesh", json_boolean(m && m->in_mesh));
+    put_text(j, "why", m ? m->why : STR_NULL);
+    put_text(j, "proxy", proxy_state(in, kube_pod_is_finished(p) ? NULL : m, n));
+    return j;
+}
+
+static json_t *pods_json(const struct report_input *in, struct pod_count *n)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct strs keys = store_keys(in->store, KIND_POD, a);
+    json_t *all = json_array();
+    for (size_t i = 0; i < keys.n; i++)
+        json_array_append_new(all, pod_json(in, store_peek(in->store, KIND_POD, keys.v[i]), keys.v[i], n));
+    return all;
+}
+
+/* ---- diagnostics ---- */
+
+static void add_diag(json_t *all, const struct source_problem *p)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    json_t *j = json_object();
+    put_text(j, "code", str_fmt(a, "E%04d", p->code));
+    put_text(j, "object", p->object);
+    put_text(j, "where", p->where);
+    put_text(j, "text", p->text);
+    json_object_set_new(j, "error", json_boolean(p->is_error));
+    json_array_append_new(all, j);
+}
+
+static void object_diags(const struct report_input *in, enum kind k, struct str key, json_t *all)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    const struct mesh_diag_list *l = sheet_value(in->sheet, &mesh_diag_cell, mesh_diag_key(a, k, key));
+    const struct object *o = store_peek(in->store, k, key);
+    if (!l || !o) return;
+    struct str where = o->file.n ? str_fmt(a, "%.*s:%u", STR_FMT(o->file), o->line) : STR_NULL;
+    for (each(d, l->diags))
+        add_diag(all, &(struct source_problem){(int)d->code, where, d->object, d->text, d->is_error});
+}
+
+static json_t *diagnostics_json(const struct report_input *in)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    json_t *all = json_array();
+    for (each(p, in->problems)) add_diag(all, p);
+    for (int k = 0; k < KIND_COUNT; k++) {
+        struct strs keys = store_keys(in->store, (enum kind)k, a);
+        for (size_t i = 0; i < keys.n; i++) object_diags(in, (enum kind)k, keys.v[i], all);
+    }
+    for (each(r, in->xds->refusals)) {
+        struct str text = str_fmt(a, "the Envoy of %.*s refuses %.*s %.*s: %.*s", STR_FMT(r->node), STR_FMT(r->type_name),
+                                  STR_FMT(r->resource), STR_FMT(r->text));
+        add_diag(all, &(struct source_problem){E_PROXY_REFUSED, STR_NULL, r->origin, text, true});
+    }
+    return all;
+}
+
+/* ---- the whole ---- */
+
+static json_t *mesh_json(const struct report_input *in)
+{
+    const struct mesh_settings *s = sheet_value(in->sheet, &mesh_settings_cell, STR_NULL);
+    return json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", NAME_MESH, "permissive", s && s->permissive, "egress", s && s->egress,
+                     "namespace", NAME_SYSTEM_NAMESPACE, "version", OSM_VERSION);
+}
+
+static json_t *objects_json(const struct report_input *in)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    json_t *j = json_object();
+    for (int k = 0; k < KIND_COUNT; k++) {
+        size_t n = store_keys(in->store, (enum kind)k, a).n;
+        if (n) json_object_set_new(j, kind_info((enum kind)k)->name, json_integer((json_int_t)n));
+    }
+    return j;
+}
+
+json_t *report_json(const struct report_input *in)
+{
+    struct pod_count n = {0};
+    json_t *pods = pods_json(in, &n);
+    bool accepted = n.accepted == n.expected && in->xds->revision >= in->revision;
+    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "ready", accepted && n.unready == 0, "accepted",
+                     accepted, "revision", (json_int_t)in->revision, "mesh", mesh_json(in), "objects", objects_json(in), "proxies",
+                     "expected", (json_int_t)n.expected, "connected", (json_int_t)n.connected, "accepted", (json_int_t)n.accepted,
+                     "pods", pods, "diagnostics", diagnostics_json(in));
+}
+
+static json_t *namespace_json(const struct report_input *in, struct str name, struct strs pods)
+{
+    const struct object *o = store_peek(in->store, KIND_NAMESPACE, name);
+    int64_t n = 0;
+    for (size_t i = 0; i < pods.n; i++) {
+        struct str ns, pod;
+        const struct mesh_pod *m = sheet_value(in->sheet, &mesh_pod_cell, pods.v[i]);
+        key_split(pods.v[i], &ns, &pod);
+        n += str_eq(ns, name) && m && m->in_mesh;
+    }
+    struct str mesh = kvs_get(o->meta.labels, S(LABEL_MONITORED_BY));
+    json_t *j = json_object();
+    put_text(j, "name", name);
+    put_text(j, "mesh", mesh);
+    put_text(j, "injection", kvs_get(o->meta.annotations, S(ANNOTATION_INJECT)));
+    json_object_set_new(j, "ignored", json_boolean(kvs_get(o->meta.labels, S(LABEL_IGNORE)).p != NULL));
+    json_object_set_new(j, "pods", json_integer(n));
+    return j;
+}
+
+json_t *report_namespaces(const struct report_input *in)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct strs names = store_keys(in->store, KIND_NAMESPACE, a), pods = store_keys(in->store, KIND_POD, a);
+    json_t *all = json_array();
+    for (size_t i = 0; i < names.n; i++) json_array_append_new(all, namespace_json(in, names.v[i], pods));
+    return all;
+}

@@ -1,0 +1,88 @@
+#include "controller/certificates.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/roster.h"
+#include "identity/ca.h"
+#include "identity/own.h"
+#include "identity/service.h"
+#include "net/tls.h"
+
+struct certificates {
+    struct certificates_options opt;
+    struct issuer *issuer;
+    struct token_checker *tokens;
+    struct roster *roster;
+    struct identity_service *service;
+    struct own_cert *own;
+    SSL_CTX *tls;
+    struct h2_handler handler;
+};
+
+static void renewed(void *arg, struct str chain, struct str key)
+{
+    struct certificates *c = arg;
+    struct err err = {0};
+    SSL_CTX *tls = tls_server_context(
+        &(struct tls_options){.chain = chain, .key = key, .roots = issuer_roots(c->issuer), .alpn = "h2"}, &err);
+    if (!tls) {
+        log_error("the controller keeps its old certificate: %s", err.text);
+        return;
+    }
+    bool is_first = c->tls == NULL;
+    SSL_CTX_free(c->tls);
+    c->tls = tls;
+    if (!is_first) c->opt.changed(c->opt.arg, tls);
+}
+
+static bool start(struct certificates *c, struct err *err)
+{
+    struct identity_options service = {.trust_domain = c->opt.trust_domain,
+                                       .validity_min_s = c->opt.validity_min_s,
+                                       .pod_state = roster_pod_state,
+                                       .arg = c->roster};
+    c->issuer = ca_open(c->opt.ca_dir, clock_unix_s(), err);
+    if (!c->issuer) return false;
+    service.issuer = c->issuer;
+    service.tokens = c->tokens;
+    c->service = identity_service_new(&service, err);
+    if (!c->service) return false;
+    c->handler = (struct h2_handler){identity_service_request, c->service, IDENTITY_MAX_BODY};
+    struct own_cert_options own = {c->opt.base, c->opt.mail, c->issuer, 0, renewed, c};
+    c->own = own_cert_new(&own, err);
+    if (!c->own) return false;
+    return c->tls || err_set(err, "the CA of %s did not issue the controller's own certificate", c->opt.ca_dir);
+}
+
+struct certificates *certificates_new(const struct certificates_options *opt, struct err *err)
+{
+    struct certificates *c = xcalloc(1, sizeof *c);
+    c->opt = *opt;
+    c->tokens = token_local_new(opt->tokens_dir, NULL);
+    c->roster = roster_new();
+    if (start(c, err)) return c;
+    certificates_free(c);
+    return NULL;
+}
+
+void certificates_free(struct certificates *c)
+{
+    if (!c) return;
+    own_cert_free(c->own);
+    identity_service_free(c->service);
+    token_checker_free(c->tokens);
+    issuer_free(c->issuer);
+    roster_free(c->roster);
+    SSL_CTX_free(c->tls);
+    free(c);
+}
+
+SSL_CTX *certificates_tls(const struct certificates *c) { return c->tls; }
+
+struct h2_handler *certificates_handler(struct certificates *c) { return &c->handler; }
+
+void certificates_set_validity(struct certificates *c, int64_t seconds) { identity_service_set_validity(c->service, seconds); }
+
+void certificates_set_pod(struct certificates *c, struct str uid, bool alive) { roster_set(c->roster, uid, alive); }

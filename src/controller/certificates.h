@@ -1,0 +1,25 @@
+/* certificates.h - the identity room wired up: CA, tokens, the service, and the controller's own certificate. */
+#pragma once
+#include "net/h2.h"
+#include "net/loop.h"
+
+struct certificates;
+struct certificates_options {
+    struct event_base *base;
+    struct mailbox *mail;
+    const char *ca_dir, *tokens_dir, *trust_domain;
+    int64_t validity_min_s; /* 0: the service's own minimum */
+    /* Our server certificate is new; the context is borrowed. Not called for the first one. */
+    void (*changed)(void *arg, SSL_CTX *tls);
+    void *arg;
+};
+MUST struct certificates *certificates_new(const struct certificates_options *opt, struct err *err);
+/* After the servers that use the handler. NULL is fine. */
+void certificates_free(struct certificates *c);
+/* Of the server certificate in force; borrowed. */
+SSL_CTX *certificates_tls(const struct certificates *c);
+/* POST /v1/certificate and GET /v1/bundle. */
+struct h2_handler *certificates_handler(struct certificates *c);
+void certificates_set_validity(struct certificates *c, int64_t seconds);
+/* Owner thread: the pod may, or may no longer, have certificates. */
+void certificates_set_pod(struct certificates *c, struct str uid, bool alive);

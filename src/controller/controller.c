@@ -1,0 +1,196 @@
+#include "controller/controller.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "controller/certificates.h"
+#include "controller/pipeline.h"
+#include "mesh/platform.h"
+#include "mesh/settings.h"
+#include "net/loop.h"
+
+enum { KEEPALIVE_S = 30, IDLE_CLOSE_S = 60, WARM_WAIT_S = 15, MAX_AGE_H = 11, DRAIN_S = 30 };
+#define NS_PER_S INT64_C(1000000000)
+
+struct controller {
+    const struct controller_options *opt;
+    struct event_base *base;
+    struct mailbox *mail;
+    struct sheet *sheet;
+    struct store *store;
+    struct file_source *source;
+    struct certificates *certificates;
+    struct xds_server *xds;
+    struct pipeline *pipeline;
+    struct api *api;
+    struct event *term, *interrupt;
+};
+
+/* What the settings say about rooms that are no cells. */
+static void follow_settings(struct controller *c)
+{
+    const struct mesh_settings *s = sheet_value(c->sheet, &mesh_settings_cell, STR_NULL);
+    enum log_level level;
+    if (!s) return;
+    certificates_set_validity(c->certificates, s->certificate_ns / NS_PER_S);
+    xds_server_set_max_streams(c->xds, (int)s->max_proxies);
+    if (log_level_parse(s->controller_log_level, &level)) log_set_level(level);
+}
+
+static void published(void *arg, uint64_t revision)
+{
+    log_debug("revision %llu is published", (unsigned long long)revision);
+    follow_settings(arg);
+}
+
+static void pod_came_or_went(void *arg, struct str uid, bool alive)
+{
+    certificates_set_pod(((struct controller *)arg)->certificates, uid, alive);
+}
+
+static void batch_read(void *arg)
+{
+    struct controller *c = arg;
+    if (c->pipeline) pipeline_kick(c->pipeline);
+}
+
+static void settle(void *arg)
+{
+    struct controller *c = arg;
+    file_source_catch_up(c->source);
+    pipeline_settle(c->pipeline);
+}
+
+static uint64_t revision(void *arg) { return pipeline_revision(((struct controller *)arg)->pipeline); }
+
+static void stop(evutil_socket_t sig, short what, void *arg)
+{
+    (void)sig, (void)what;
+    log_info("the controller ends");
+    event_base_loopbreak(((struct controller *)arg)->base);
+}
+
+/* A new certificate of our own: for new connections. */
+static void new_certificate(void *arg, SSL_CTX *tls)
+{
+    struct controller *c = arg;
+    if (c->xds) xds_server_set_tls(c->xds, tls);
+}
+
+static bool start_certificates(struct controller *c, struct err *err)
+{
+    c->certificates = certificates_new(&(struct certificates_options){.base = c->base,
+                                                                      .mail = c->mail,
+                                                                      .ca_dir = c->opt->state_dir,
+                                                                      .tokens_dir = c->opt->tokens_dir,
+                                                                      .trust_domain = c->opt->trust_domain,
+                                                                      .validity_min_s = c->opt->validity_min_s,
+                                                                      .changed = new_certificate,
+                                                                      .arg = c},
+                                       err);
+    return c->certificates != NULL;
+}
+
+static bool start_xds(struct controller *c, struct err *err)
+{
+    c->xds = xds_server_new(c->base,
+                            &(struct xds_options){.threads = c->opt->threads,
+                                                  .address = c->opt->address,
+                                                  .port = (uint16_t)c->opt->port,
+                                                  .tls = certificates_tls(c->certificates),
+                                                  .drain_ns = DRAIN_S * NS_PER_S,
+                                                  .warm_wait_ns = WARM_WAIT_S * NS_PER_S,
+                                                  .keepalive_ns = KEEPALIVE_S * NS_PER_S,
+                                                  .idle_close_ns = IDLE_CLOSE_S * NS_PER_S,
+                                                  .max_age_ns = MAX_AGE_H * 3600 * NS_PER_S,
+                                                  .other = certificates_handler(c->certificates)},
+                            err);
+    return c->xds != NULL;
+}
+
+static bool start_flow(struct controller *c, struct err *err)
+{
+    struct file_source_options from = {.state_dir = c->opt->state_dir, .on_batch = batch_read, .arg = c};
+    for (size_t i = 0; i < 3; i++) from.dirs[i] = c->opt->dirs[i];
+    struct str services = str_of(c->opt->service_range), pods = str_of(c->opt->pod_range);
+    struct mesh_platform platform = mesh_platform_local;
+    platform.service_ranges = (struct strs){&services, 1};
+    platform.pod_ranges = (struct strs){&pods, 1};
+    platform.trust_domain = str_of(c->opt->trust_domain);
+    mesh_platform_set(c->sheet, &platform);
+    c->pipeline = pipeline_new(&(struct pipeline_options){.base = c->base,
+                                                          .sheet = c->sheet,
+                                                          .store = c->store,
+                                                          .xds = c->xds,
+                                                          .on_published = published,
+                                                          .on_pod = pod_came_or_went,
+                                                          .arg = c});
+    sheet_observe(c->sheet, &mesh_settings_cell, STR_NULL);
+    c->source = file_source_new(c->base, c->store, &from, err);
+    return c->source != NULL;
+}
+
+static bool start_api(struct controller *c, struct err *err)
+{
+    c->api = api_new(&(struct api_options){.base = c->base,
+                                           .sheet = c->sheet,
+                                           .store = c->store,
+                                           .source = c->source,
+                                           .xds = c->xds,
+                                           .settle = settle,
+                                           .revision = revision,
+                                           .arg = c,
+                                           .unix_path = c->opt->api_socket,
+                                           .address = c->opt->address,
+                                           .port = (uint16_t)c->opt->http_port},
+                     err);
+    return c->api != NULL;
+}
+
+static bool start(struct controller *c, struct err *err)
+{
+    c->base = loop_base_new(err);
+    if (!c->base) return false;
+    c->mail = mailbox_new(c->base, err);
+    if (!c->mail) return false;
+    c->sheet = sheet_new();
+    c->store = store_new(c->sheet);
+    c->term = evsignal_new(c->base, SIGTERM, stop, c);
+    c->interrupt = evsignal_new(c->base, SIGINT, stop, c);
+    evsignal_add(c->term, NULL);
+    evsignal_add(c->interrupt, NULL);
+    return dir_make(c->opt->state_dir, 0700, err) && start_certificates(c, err) && start_xds(c, err) && start_flow(c, err) &&
+           start_api(c, err);
+}
+
+static void end(struct controller *c)
+{
+    api_free(c->api);
+    if (c->source) file_source_free(c->source);
+    if (c->xds) xds_server_free(c->xds);
+    if (c->pipeline) pipeline_free(c->pipeline);
+    certificates_free(c->certificates);
+    if (c->store) store_free(c->store);
+    if (c->sheet) sheet_free(c->sheet);
+    if (c->term) event_free(c->term);
+    if (c->interrupt) event_free(c->interrupt);
+    mailbox_free(c->mail);
+    if (c->base) event_base_free(c->base);
+}
+
+bool controller_run(const struct controller_options *opt, struct err *err)
+{
+    struct controller c = {.opt = opt};
+    bool ok = start(&c, err);
+    if (ok) {
+        log_info("the controller serves proxies on %s:%d", opt->address, opt->port);
+        event_base_dispatch(c.base);
+    }
+    end(&c);
+    return ok;
+}

@@ -1,0 +1,33 @@
+/* pipeline.h - the flow on one screen: store → sheet → bundles → xDS. Owner thread.
+ *
+ * Objects put into the store dirty cells; the pipeline computes in slices of 2 ms between loop turns, follows what
+ * came into view (a new workload, a new reach), and publishes one revision when nothing is dirty any more. */
+#pragma once
+#include <event2/event.h>
+
+#include "store/store.h"
+#include "xds/xds.h"
+
+struct pipeline;
+
+struct pipeline_options {
+    struct event_base *base;
+    struct sheet *sheet;
+    struct store *store;
+    struct xds_server *xds;
+    /* A revision was published, or only diagnostics changed. */
+    void (*on_published)(void *arg, uint64_t revision);
+    /* A pod of the mesh came (or changed, or went: |alive| false). */
+    void (*on_pod)(void *arg, struct str uid, bool alive);
+    void *arg;
+};
+
+/* Registers itself with the store; objects already in it are taken up by the first run. */
+struct pipeline *pipeline_new(const struct pipeline_options *opt);
+void pipeline_free(struct pipeline *p);
+/* The store changed: compute soon. */
+void pipeline_kick(struct pipeline *p);
+/* Computes to the end and publishes before it returns: for answers that must not lag behind what was read. */
+void pipeline_settle(struct pipeline *p);
+/* The last published revision. */
+uint64_t pipeline_revision(const struct pipeline *p);
