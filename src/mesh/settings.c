@@ -1,0 +1,117 @@
+#include "mesh/settings.h"
+
+#include "base/names.h"
+#include "kinds/mesh_config.h"
+#include "mesh/platform.h"
+
+static const struct field tls_fields[] = {
+    FIELD(struct mesh_tls, min, "min", F_STR),
+    FIELD(struct mesh_tls, max, "max", F_STR),
+    FIELD(struct mesh_tls, cipher_suites, "cipherSuites", F_STRS),
+    FIELD(struct mesh_tls, ecdh_curves, "ecdhCurves", F_STRS),
+};
+static const struct table tls_table = TABLE("Tls", struct mesh_tls, tls_fields);
+static const struct field fields[] = {
+    FIELD(struct mesh_settings, permissive, "permissive", F_BOOL),
+    FIELD(struct mesh_settings, egress, "egress", F_BOOL),
+    FIELD(struct mesh_settings, tls, "tls", F_INLINE, .sub = &tls_table),
+    FIELD(struct mesh_settings, deny_inbound, "denyInbound", F_BOOL),
+    FIELD(struct mesh_settings, log_level, "logLevel", F_STR),
+    FIELD(struct mesh_settings, local_proxy_mode, "localProxyMode", F_STR),
+    FIELD(struct mesh_settings, image, "image", F_STR),
+    FIELD(struct mesh_settings, init_image, "initImage", F_STR),
+    FIELD(struct mesh_settings, privileged_init, "privilegedInit", F_BOOL),
+    FIELD(struct mesh_settings, resources, "resources", F_JSON),
+    FIELD(struct mesh_settings, outbound_ranges, "outboundRanges", F_STRS),
+    FIELD(struct mesh_settings, outbound_include_ranges, "outboundIncludeRanges", F_STRS),
+    FIELD(struct mesh_settings, interfaces, "interfaces", F_STRS),
+    FIELD(struct mesh_settings, outbound_ports, "outboundPorts", F_INTS),
+    FIELD(struct mesh_settings, inbound_ports, "inboundPorts", F_INTS),
+    FIELD(struct mesh_settings, max_proxies, "maxProxies", F_INT),
+    FIELD(struct mesh_settings, certificate_ns, "certificateNs", F_INT),
+    FIELD(struct mesh_settings, ca_key_bits, "caKeyBits", F_INT),
+    FIELD(struct mesh_settings, controller_log_level, "controllerLogLevel", F_STR),
+    FIELD(struct mesh_settings, debug_server, "debugServer", F_BOOL),
+    FIELD(struct mesh_settings, diags, "diags", F_LIST, .sub = &mesh_diag_table),
+};
+const struct table mesh_settings_table = TABLE("Settings", struct mesh_settings, fields);
+
+static const int64_t MIN_CERTIFICATE_NS = 10LL * 60 * 1000000000;
+
+static struct str tls_name(int v)
+{
+    static const struct str names[] = {
+        [TLS_AUTO] = S_INIT("TLS_AUTO"), [TLS_V1_0] = S_INIT("TLSv1_0"), [TLS_V1_1] = S_INIT("TLSv1_1"),
+        [TLS_V1_2] = S_INIT("TLSv1_2"),  [TLS_V1_3] = S_INIT("TLSv1_3"),
+    };
+    return names[v];
+}
+
+/* A range that is upside down would leave every proxy without a listener. */
+static void set_tls(const struct sidecar_settings *s, struct arena *a, struct mesh_settings *out)
+{
+    out->tls = (struct mesh_tls){tls_name(s->tls_min), tls_name(s->tls_max), s->cipher_suites, s->ecdh_curves};
+    if (s->tls_min == TLS_AUTO || s->tls_max == TLS_AUTO || s->tls_min <= s->tls_max) return;
+    diag_error(a, &out->diags, E_BAD_OBJECT, "tlsMinProtocolVersion %.*s is above tlsMaxProtocolVersion %.*s: TLSv1_3 is used for both",
+               STR_FMT(out->tls.min), STR_FMT(out->tls.max));
+    out->tls.min = out->tls.max = tls_name(TLS_V1_3);
+}
+
+static void set_sidecar(const struct sidecar_settings *s, struct mesh_settings *out)
+{
+    out->log_level = s->log_level;
+    out->local_proxy_mode = s->local_proxy_mode == PROXY_POD_IP ? S("PodIP") : S("Localhost");
+    out->image = s->envoy_image;
+    out->init_image = s->init_image;
+    out->privileged_init = s->privileged_init;
+    out->resources = s->resources;
+    out->max_proxies = s->max_connections;
+}
+
+static void set_traffic(const struct traffic_settings *t, struct arena *a, struct mesh_settings *out)
+{
+    out->permissive = t->permissive;
+    out->egress = t->enable_egress;
+    out->outbound_ranges = t->out_ranges_exclude;
+    out->outbound_include_ranges = t->out_ranges_include;
+    out->interfaces = t->interfaces_exclude;
+    out->outbound_ports = t->out_ports_exclude;
+    out->inbound_ports = t->in_ports_exclude;
+    out->deny_inbound = t->ext_authz.enable;
+    if (out->deny_inbound)
+        diag_error(a, &out->diags, E_NOT_ENFORCED, "traffic.inboundExternalAuthorization is not carried out yet: because it could forbid them, all HTTP calls are denied");
+}
+
+static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct mesh_settings *out)
+{
+    out->certificate_ns = s->certificate.validity_ns < MIN_CERTIFICATE_NS ? MIN_CERTIFICATE_NS : s->certificate.validity_ns;
+    if (s->certificate.validity_ns < MIN_CERTIFICATE_NS)
+        diag_remark(a, &out->diags, E_BAD_OBJECT, "certificate.serviceCertValidityDuration is below 10 minutes: 10 minutes are used");
+    out->ca_key_bits = s->certificate.key_bits;
+    out->controller_log_level = s->observability.log_level;
+    out->debug_server = s->observability.enable_debug_server;
+}
+
+void mesh_settings_of(const struct object *o, struct arena *a, struct mesh_settings *out)
+{
+    struct mesh_config installed = {0};
+    const struct mesh_config *m = mesh_config_of(o);
+    if (!m) mesh_config_installed(a, &installed);
+    const struct mesh_config_spec *s = m ? &m->spec : &installed.spec;
+    *out = (struct mesh_settings){0};
+    set_tls(&s->sidecar, a, out);
+    set_sidecar(&s->sidecar, out);
+    set_traffic(&s->traffic, a, out);
+    set_rest(s, a, out);
+}
+
+static bool compute(struct cell *c, struct str key, struct arena *a, void *value)
+{
+    (void)key;
+    struct str name = key_of(a, mesh_platform(c)->system_ns, S(NAME_MESH_CONFIG));
+    mesh_settings_of(store_get(c, KIND_MESH_CONFIG, name), a, value);
+    return true;
+}
+const struct cell_kind mesh_settings_cell = {"settings", &mesh_settings_table, compute};
+
+const struct mesh_settings *mesh_settings(struct cell *c) { return sheet_read(c, &mesh_settings_cell, STR_NULL); }
