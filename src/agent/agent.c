@@ -194,7 +194,7 @@ int agent_run(int argc, char **argv)
     struct agent g = {.arena = arena_new()};
     struct err err = {0};
     int code;
-    if (!agent_options_parse(g.arena, argc, argv, &g.o, &code)) {
+    if (!agent_options_parse(argc, argv, &g.o, &code)) {
         arena_free(g.arena);
         return code;
     }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/argv.h"
 #include "agent/capture.h"
 #include "base/buf.h"
 #include "base/file.h"
@@ -144,8 +145,8 @@ int capture_run(int argc, char **argv)
     struct arena *a SCOPED_ARENA = arena_new();
     struct capture_args args = {.a = a};
     struct err err = {0};
-    error_t rc = argp_parse(&argp, argc, argv, 0, NULL, &args);
-    if (rc) return 2;
+    argv_prepare(argc, argv, "osm capture");
+    if (argp_parse(&argp, argc, argv, 0, NULL, &args)) return 2;
     if (run(&args, &err)) return 0;
     fprintf(stderr, "osm capture: %s\n", err.text);
     return 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/argv.h"
 #include "base/field.h"
 #include "base/names.h"
 
@@ -93,7 +94,7 @@ static bool check(struct agent_options *o, int *code)
     return true;
 }
 
-bool agent_options_parse(struct arena *a, int argc, char **argv, struct agent_options *out, int *code)
+bool agent_options_parse(int argc, char **argv, struct agent_options *out, int *code)
 {
     static const struct argp argp = {
         .options = options,
@@ -101,7 +102,6 @@ bool agent_options_parse(struct arena *a, int argc, char **argv, struct agent_op
         .doc = "The sidecar's first process: gets the pod's certificate, runs Envoy, renews, answers probes, drains.\v"
                "Example:\n  osm agent --controller 10.244.0.1:15128 --drain 5s\n",
     };
-    (void)a;
     *out = (struct agent_options){
         .token_file = DIR_TOKEN "/token",
         .trust_dir = DIR_TRUST,
@@ -110,6 +110,7 @@ bool agent_options_parse(struct arena *a, int argc, char **argv, struct agent_op
         .bundle_every_s = BUNDLE_EVERY_S,
     };
     from_environment(out);
+    argv_prepare(argc, argv, "osm agent");
     *code = 2;
     return argp_parse(&argp, argc, argv, 0, NULL, out) == 0 && check(out, code);
 }

@@ -17,7 +17,7 @@ struct agent_options {
     struct str workload_kind, workload_name;
     const char *listen;          /* for probes and metrics: "0.0.0.0", "::" for an IPv6 pod */
 };
-/* Parses; prints help and errors itself. False: leave with |*code|. Strings live in |a| or are argv's. */
-MUST bool agent_options_parse(struct arena *a, int argc, char **argv, struct agent_options *out, int *code);
+/* Parses; prints help and errors itself. False: leave with |*code|. Strings are argv's and the environment's. */
+MUST bool agent_options_parse(int argc, char **argv, struct agent_options *out, int *code);
 /* "<dir>/<the last part of |standard|>": where a file of names.h is when the sidecar's directory is another. */
 const char *agent_path(const struct agent_options *o, struct arena *a, const char *standard);

@@ -295,6 +295,7 @@ struct poll {
     struct identity_service *s;
     struct h2_later *later;
     char after[64];
+    bool no_wait;
 };
 
 static void answer_bundle(struct identity_service *s, struct h2_later *later)
@@ -336,7 +337,7 @@ static void poll_start(void *arg)
     struct identity_service *s = p->s;
     if (!str_is(s->trust.id, p->after)) {
         answer_bundle(s, p->later);
-    } else if (s->is_closing || s->n_waiters >= MAX_WAITERS) {
+    } else if (p->no_wait || s->is_closing || s->n_waiters >= MAX_WAITERS) {
         h2_later_respond(p->later, 204, NULL, STR_NULL);
     } else {
         struct waiter *w = xmalloc(sizeof *w);
@@ -353,6 +354,7 @@ static void take_bundle(struct identity_service *s, struct h2_request *r)
     struct poll *p = xcalloc(1, sizeof *p);
     p->s = s;
     memcpy(p->after, after.p ? after.p : "", after.n < sizeof p->after ? after.n : 0);
+    p->no_wait = str_is(h2_query(r, "wait"), "0");
     p->later = h2_later_new(r);
     mailbox_post(s->thread->mail, poll_start, p);
 }
