@@ -37,12 +37,19 @@ struct file_source_options {
     void *arg;
 };
 
-/* Reads every *.yaml, *.yml and *.json below the folders (hidden names passed over) and follows them by inotify
- * on |base|: on close-write and rename at once; an emptied or vanished file gets 200 ms to return (editors). The
- * first batch is in the store when this returns. Files over node_limits_default.bytes are a problem. Returns NULL
- * with err only when a folder cannot be read at all. */
+/* Reads every *.yaml, *.yml and *.json below the folders (hidden names passed over, links to folders not followed)
+ * and follows them by inotify on |base|: on close-write and rename at once; an emptied or vanished file gets 200 ms
+ * to return (editors). The first batch is in the store when this returns; on_batch is for later ones. Files over
+ * node_limits_default.bytes are a problem. A text that does not parse leaves the file's last good objects; in one
+ * that does, each object stands for itself: one with errors is absent, an unknown kind a warning (E8010). Objects
+ * without uid get one made of kind, namespace and name, so that every run agrees. Returns NULL with err only when a
+ * folder cannot be read at all. |opt| is copied. */
 MUST struct file_source *file_source_new(struct event_base *base, struct store *store, const struct file_source_options *opt,
                                          struct err *err);
 void file_source_free(struct file_source *f);
-/* What is wrong now, in file order; borrowed until the next batch. Includes the warnings of decoded objects. */
+/* Takes in now what the kernel already reports, instead of at the loop's next turn: a file that was saved before the
+ * call is in the store after it (on_batch is called if it changed anything). */
+void file_source_catch_up(struct file_source *f);
+/* What is wrong now, by folder and file; borrowed until the next batch. Includes the warnings of decoded objects.
+ * O(all objects) once per batch. */
 struct source_problems file_source_problems(const struct file_source *f);

@@ -14,6 +14,9 @@ void store_free(struct store *s);
  * generation and creation time changes nothing (and if it also stands at the same place of the same file, the old
  * pointer stays). Not inside sheet_run. O(its own size). */
 void store_put(struct store *s, struct object *o);
+/* Would putting the one over the other change nothing: equal content (the raw document too), uid, generation and
+ * creation time? */
+bool store_is_same(const struct object *x, const struct object *y);
 /* Absent is fine. */
 void store_remove(struct store *s, enum kind k, struct str key);
 /* Outside cells: the object or NULL, not recorded; borrowed until the next put or remove of that key. */

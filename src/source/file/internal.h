@@ -1,0 +1,86 @@
+/* internal.h - the file source's parts. Private to src/source/file.
+ *
+ * watch.c says which paths may have changed, read.c makes objects and problems of one text, claims.c decides which
+ * file's object is in the store, keep.c keeps last good texts, source.c ties them together in batches. */
+#pragma once
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "base/names.h"
+#include "source/source.h"
+
+enum { MAX_ROOTS = 4, GRACE_MS = 200, RETRY_MS = 1000 };
+
+/* ---- one file ---- */
+struct file_objects {
+    struct object **v; /* one reference each */
+    size_t n;
+};
+struct doc {
+    char *path; /* as opened and as shown: the folder as given, then the path in it */
+    int root;
+    bool is_queued;        /* in file_source.queue */
+    int64_t grace_end_ns;  /* monotonic; 0: none. Emptied or vanished, and may return until then */
+    struct hash128 text;   /* of the text that the objects are from */
+    bool has_text;         /* some text of it parsed */
+    bool is_broken;        /* the present one does not, or cannot be read */
+    struct file_objects objects; /* in the order of the text */
+    struct arena *arena;   /* of |problems| */
+    struct source_problems problems; /* what is wrong with the present text, but the objects' own warnings */
+};
+
+/* ---- read.c ---- */
+struct reading {
+    struct file_objects objects; /* the caller's */
+    bool is_parsed; /* false: |objects| is empty, and problems says where the text breaks */
+    bool is_blank;  /* there is nothing in it */
+};
+/* Pure: makes objects of |text|. Problems are added to |problems| in |a|. |skip|: kinds passed over, by bit. */
+void read_text(struct str text, const char *path, uint64_t skip, struct arena *a, struct source_problems *problems,
+               struct reading *out);
+void file_objects_release(struct file_objects *l);
+void add_problem(struct arena *a, struct source_problems *l, struct source_problem p);
+
+/* ---- claims.c: who has which object ---- */
+struct claims {
+    struct map by_object; /* "<kind> <key>" → struct claim */
+};
+/* Replaces what |d| claims by |now| (takes over the references) and puts or removes what that decides in |store|. */
+void claims_replace(struct claims *c, struct store *store, struct doc *d, struct file_objects now);
+/* The document that holds |o| against |d|'s claim in the same folder, and its line; NULL when |o| stands. */
+const struct doc *claims_winner(const struct claims *c, const struct doc *d, const struct object *o, uint32_t *line);
+void claims_release(struct claims *c);
+
+/* ---- keep.c: last good texts on disk ---- */
+struct keep {
+    char *dir; /* NULL: nothing is kept */
+};
+MUST bool keep_open(struct keep *k, const char *state_dir, struct err *err);
+void keep_release(struct keep *k);
+/* Appends the kept text; false when there is none or it is damaged. */
+bool keep_load(const struct keep *k, const char *path, struct buf *out);
+/* Failures are logged: what is in force does not depend on it. */
+void keep_save(const struct keep *k, const char *path, struct str text);
+void keep_drop(const struct keep *k, const char *path);
+/* Removes what belongs to none of |paths|. */
+void keep_only(const struct keep *k, struct strs paths);
+
+/* ---- watch.c: inotify ---- */
+struct watch_events {
+    void *arg;
+    void (*touched)(void *arg, int root, const char *path); /* may have come, changed or gone */
+    void (*gone)(void *arg, const char *dir); /* a folder and all that is in it */
+    void (*lost)(void *arg);                  /* the kernel dropped events: look at everything */
+};
+struct watch;
+MUST struct watch *watch_new(struct watch_events to, struct err *err);
+void watch_free(struct watch *w);
+int watch_fd(const struct watch *w);
+/* Watches |dir| and all below, and reports every file found as touched. */
+MUST bool watch_tree(struct watch *w, int root, const char *dir, struct err *err);
+/* Does the folder itself still stand under watch? */
+bool watch_has(const struct watch *w, const char *dir);
+/* Reports what the kernel has queued. */
+void watch_read(struct watch *w);
+/* *.yaml, *.yml, *.json, not hidden. */
+bool is_document_name(const char *name);
