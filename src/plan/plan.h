@@ -19,7 +19,8 @@ struct plan_tls {
 struct plan_cluster {
     struct str name;     /* "ns/svc|<port>": the Service's port for addresses, its target port for headless */
     struct str sni;      /* "svc.ns.svc.cluster.local" */
-    struct strs sans;    /* SPIFFE ids that may answer; never empty */
+    struct strs sans;    /* SPIFFE ids that may answer; never empty: with no pod behind the Service it is one that
+                          * nobody is ever issued */
     bool original_dst;   /* headless: the address the client dialled; else EDS with cluster name = CLA name */
     int64_t protocol;    /* enum plan_protocol */
     struct str origin;
@@ -30,7 +31,9 @@ struct plan_weight {
 };
 struct plan_route_config { /* outbound HTTP: one virtual host "*", all paths, weighted */
     struct str name;     /* "rds-outbound|ns/svc|<port>" */
-    LIST(struct plan_weight) clusters; /* empty: 503 with details no_backend */
+    LIST(struct plan_weight) clusters; /* empty and nothing denied: 503 with details no_backend */
+    int64_t denied;      /* weight, on the same scale, of a split's backends that the caller may not reach: their
+                          * share of the calls is answered with 403, details no_policy. Added to the sum of weights */
     struct str origin;
 };
 struct plan_listener { /* unbound, chosen by original destination */
@@ -40,11 +43,17 @@ struct plan_listener { /* unbound, chosen by original destination */
     int64_t protocol;
     struct str route_config;           /* HTTP, GRPC */
     LIST(struct plan_weight) clusters; /* TCP: same meaning as in a route; empty: closed */
+    int64_t denied;      /* TCP: weight of connections that are closed; as in a route */
+    bool passthrough;    /* a Service outside the mesh: protocol is PLAN_TCP and the connection goes on unchanged to
+                          * where it was bound, as egress does (only given while egress is on) */
     struct str service;  /* "ns/svc", for logs and statistics */
     struct str origin;
 };
-/* Outbound side of one Service for one reach. Key "ns/svc|<accounts>": accounts is "*" (permissive: every account
- * behind the Service) or the allowed destination accounts in byte order joined by ','. */
+/* Outbound side of one Service for one reach. Key "ns/svc|<reach>" (plan/reach.h): reach is "*" (permissive: every
+ * account behind the Service), "-" (the Service is outside the mesh), or the destination accounts that the caller may
+ * reach, each with what it may do there, in byte order joined by ',': "ns/sa:h" HTTP, "ns/sa:t" TCP, "ns/sa:t3306.5432"
+ * TCP to these target ports, "ns/sa:h+t" both. A cluster stands in its own Service's value only, also when another
+ * Service's split names it. */
 struct plan_outbound {
     LIST(struct plan_listener) listeners;
     LIST(struct plan_route_config) routes;
@@ -107,13 +116,23 @@ struct plan_base {
     struct plan_tls tls;
 };
 
+/* What account "ns/sa" may reach in SMI mode. */
+struct plan_reach {
+    struct str part;  /* "out:<hash of keys>": the part that callers of equal reach share */
+    struct strs keys; /* of plan_outbound, in byte order; the members of that set */
+};
+
 /* A workload's proxies see these parts, in order. Key: the workload. */
 struct plan_view {
-    struct strs parts; /* "base", "in:<workload>", "out:<reach>" */
+    struct strs parts; /* "base", "in:<workload>", "out:*" or plan_reach.part, "out:-" */
 };
 
 extern const struct cell_kind plan_outbound_cell, plan_endpoints_cell, plan_inbound_cell, plan_base_cell, plan_view_cell;
-/* Observed once per Service (key "ns/svc"); in permissive mode contributes "ns/svc|*" to the set "out:*". */
+/* Observed once per Service (key "ns/svc"); in permissive mode contributes "ns/svc|*" to the set "out:*"; for a Service
+ * outside the mesh, while egress is on, "ns/svc|-" to the set "out:-", in both modes. Value: struct plan_member. */
+struct plan_member {
+    struct str key; /* of plan_outbound; absent when it contributes nothing */
+};
 extern const struct cell_kind plan_member_cell;
 /* Read by plan_view_cell in SMI mode (key "ns/sa" of the caller): contributes the outbound keys the account may
  * reach to the set "out:<hash of the reach>", so that callers with equal reach share the part. */
@@ -123,5 +142,7 @@ const struct plan_outbound *plan_outbound(struct cell *c, struct str key);
 const struct plan_endpoints *plan_endpoints(struct cell *c, struct str key);
 const struct plan_inbound *plan_inbound(struct cell *c, struct str workload);
 const struct plan_base *plan_base(struct cell *c);
+const struct plan_reach *plan_reach(struct cell *c, struct str account);
 
-extern const struct table plan_outbound_table, plan_endpoints_table, plan_inbound_table, plan_base_table, plan_view_table;
+extern const struct table plan_outbound_table, plan_endpoints_table, plan_inbound_table, plan_base_table, plan_view_table,
+    plan_reach_table, plan_member_table;
