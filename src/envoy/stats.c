@@ -1,7 +1,8 @@
 #include "envoy/encode.h"
 
-/* Series beyond these are dropped, so that a client cannot fill a sidecar's memory; idle ones are evicted. */
-enum { MAX_COUNTERS = 4000, MAX_HISTOGRAMS = 1000 };
+/* Per listener; series beyond these are dropped, so that nobody can fill a sidecar's memory, and idle ones are evicted. A
+ * scope shared by name would limit them together, but ends Envoy 1.40 with a crash when it shuts down. */
+enum { MAX_COUNTERS = 1000, MAX_HISTOGRAMS = 250 };
 
 struct tag {
     const char *name, *value;
@@ -83,7 +84,6 @@ PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct st
     scope->enable_eviction = true;
     scope->max_counters = pb_u32(a, MAX_COUNTERS);
     scope->max_histograms = pb_u32(a, MAX_HISTOGRAMS);
-    scope->sharing_name = "osm";
     PbStatsLog *m = NEW(a, StatsLog);
     m->stats_scope = scope;
     PB_ADD(a, m, counters, requests(a, d, service));

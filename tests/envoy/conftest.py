@@ -1,0 +1,232 @@
+"""What the tests with the real Envoy share: plans encoded by our own code, certificates, Envoy's life."""
+import copy
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(os.environ.get("OSM_SOURCE", Path(__file__).resolve().parents[2]))
+HCM = "envoy.filters.network.http_connection_manager"
+PATHS = "/var/run/osm"
+TLS = {"min": "TLSv1_3", "max": "TLSv1_3"}
+HTTP, GRPC, TCP, TCP_SERVER_FIRST = range(4)
+
+
+def find_envoy():
+    for path in (os.environ.get("ENVOY"), SOURCE / ".deps/envoy/envoy", shutil.which("envoy")):
+        if path and Path(path).is_file():
+            return str(path)
+    return None
+
+
+def find_encoder():
+    builds = [os.environ.get("OSM_BUILD"), SOURCE / "build-asan", SOURCE / "build"]
+    for build in filter(None, builds):
+        tool = Path(build) / "tests/envoy_encode"
+        if tool.is_file():
+            return str(tool)
+    return None
+
+
+@pytest.fixture(scope="session")
+def source():
+    return SOURCE
+
+
+@pytest.fixture(scope="session")
+def envoy_binary():
+    path = find_envoy()
+    if not path:
+        pytest.skip("no Envoy: set ENVOY or run tools/deps")
+    return path
+
+
+@pytest.fixture(scope="session")
+def encode():
+    """encode("inbound", plan) → the bundle as a dict"""
+    tool = find_encoder()
+    if not tool:
+        pytest.skip("no envoy_encode in the build directory (OSM_BUILD)")
+
+    def run(kind, plan):
+        done = subprocess.run([tool, kind], input=json.dumps(plan), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+    return run
+
+
+class Authority:
+    """A CA of its own, and SDS files as the agent writes them."""
+
+    def __init__(self, directory, name):
+        self.directory, self.name = directory, name
+        directory.mkdir(parents=True, exist_ok=True)
+        self.key, self.certificate = directory / f"{name}.key", directory / f"{name}.pem"
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                     "-subj", f"/O={name}", "-keyout", self.key, "-out", self.certificate)
+
+    def openssl(self, *args):
+        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
+
+    def issue(self, account, san=None):
+        """(chain file, key file) of spiffe://cluster.local/ns/NS/sa/SA; |account| is "ns/sa"."""
+        ns, sa = account.split("/")
+        base = self.directory / f"{self.name}-{ns}-{sa}"
+        key, csr, pem, ext = (base.with_suffix(s) for s in (".key", ".csr", ".pem", ".ext"))
+        if pem.exists():
+            return pem, key
+        san = san or f"URI:spiffe://cluster.local/ns/{ns}/sa/{sa}"
+        ext.write_text(f"subjectAltName=critical,{san}\nextendedKeyUsage=serverAuth,clientAuth\n"
+                       "keyUsage=critical,digitalSignature\n")
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/",
+                     "-keyout", key, "-out", csr)
+        self.openssl("x509", "-req", "-in", csr, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
+                     "-days", "1", "-extfile", ext, "-out", pem)
+        return pem, key
+
+    def sds(self, directory, account):
+        """Writes both SDS files for |account| into |directory|."""
+        pem, key = self.issue(account)
+        secret = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+
+        def write(file, name, **content):
+            response = {"resources": [{"@type": secret, "name": name, **content}]}
+            (directory / file).write_text(json.dumps(response))
+        write("sds-certificate.json", "osm-certificate", tls_certificate={
+            "certificate_chain": {"inline_string": pem.read_text()}, "private_key": {"inline_string": key.read_text()}})
+        write("sds-bundle.json", "osm-bundle", validation_context={
+            "trusted_ca": {"inline_string": self.certificate.read_text()}})
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"), "mesh")
+
+
+def hcms(listeners):
+    """Every connection manager's config, to be changed in place."""
+    for listener in listeners:
+        for chain in listener.get("filter_chains", []) + [listener.get("default_filter_chain", {})]:
+            for f in chain.get("filters", []):
+                if f["name"] == HCM:
+                    yield f["typed_config"]
+
+
+def static_resources(*bundles):
+    """The bundles as static resources: routes and endpoints stand where RDS and EDS would bring them."""
+    all_of = {kind: [copy.deepcopy(r) for b in bundles for r in b.get(kind, [])]
+              for kind in ("clusters", "endpoints", "listeners", "routes")}
+    routes = {r["name"]: r for r in all_of["routes"]}
+    assignments = {e["cluster_name"]: e for e in all_of["endpoints"]}
+    for hcm in hcms(all_of["listeners"]):
+        hcm["route_config"] = routes[hcm.pop("rds")["route_config_name"]]
+    for cluster in all_of["clusters"]:
+        if cluster["type"] == "EDS":
+            cluster["type"] = "STATIC"
+            del cluster["eds_cluster_config"]
+            cluster["load_assignment"] = assignments.get(cluster["name"], {"cluster_name": cluster["name"]})
+    return {"clusters": all_of["clusters"], "listeners": all_of["listeners"]}
+
+
+def static_bootstrap(directory, *bundles, metadata=None):
+    """A bootstrap file in |directory|, which also stands for /var/run/osm."""
+    config = {
+        "node": {"id": "test", "cluster": "osm", "metadata": metadata or {}},
+        "admin": {"address": {"pipe": {"path": f"{PATHS}/admin.sock", "mode": 0o600}}},
+        "static_resources": static_resources(*bundles),
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 1000}}]},
+        "stats_flush_interval": "0.2s",
+    }
+    file = directory / "envoy.json"
+    file.write_text(json.dumps(config, indent=1).replace(PATHS, str(directory)))
+    return file
+
+
+@pytest.fixture
+def validate(envoy_binary, authority, tmp_path):
+    """validate(bundle, ...) or validate(bootstrap=dict): the real Envoy takes the configuration, or its words."""
+    def run(*bundles, bootstrap=None):
+        authority.sds(tmp_path, "ns1/server")
+        file = static_bootstrap(tmp_path, *bundles)
+        if bootstrap is not None:
+            file.write_text(json.dumps(bootstrap).replace(PATHS, str(tmp_path)))
+        done = subprocess.run([envoy_binary, "--mode", "validate", "-c", file], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+    return run
+
+
+def wait_for(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+    return value
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("envoy")
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(5)
+        self.sock.connect(self.path)
+
+
+class Envoy:
+    """One running Envoy; |directory| holds its files, |netns| is where it runs."""
+
+    def __init__(self, binary, directory, file, netns=None, base_id=0):
+        self.directory = directory
+        command = [binary, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "info",
+                   "--file-flush-interval-msec", "50", "--drain-time-s", "2"]
+        if netns:
+            command = ["ip", "netns", "exec", netns] + command
+        self.log = open(directory / "log", "w")
+        self.out = directory / "log"
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+
+    def admin(self, path, method="GET"):
+        c = UnixConnection(str(self.directory / "admin.sock"))
+        c.request(method, path)
+        r = c.getresponse()
+        return r.status, r.read().decode()
+
+    def is_live(self):
+        assert self.process.poll() is None, self.out.read_text()
+        try:
+            return self.admin("/ready")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.log.close()
+
+
+@pytest.fixture
+def start_envoy(envoy_binary):
+    """start_envoy(directory, file, netns) → a live Envoy, stopped after the test"""
+    running = []
+
+    def start(directory, file, netns=None):
+        e = Envoy(envoy_binary, directory, file, netns)
+        running.append(e)
+        wait_for("Envoy", e.is_live)
+        return e
+    yield start
+    for e in running:
+        e.stop()
