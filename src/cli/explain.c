@@ -14,7 +14,7 @@ static void list_kinds(void)
 {
     for (int k = 0; k < KIND_COUNT; k++) {
         const struct kind_info *i = kind_info((enum kind)k);
-        printf("%-24s %-8s %-34s %s\n", i->name, i->short_name ? i->short_name : "", *i->group ? i->group : "core", i->doc);
+        printf("%-24s %-8s %-34s %s\n", i->name, i->short_name ? i->short_name : "", *i->group ? i->group : "core", i->table->doc);
     }
 }
 

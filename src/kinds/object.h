@@ -28,7 +28,6 @@ struct kind_info {
     const char *versions[4];                /* accepted in apiVersion; [0] is written and stored */
     unsigned flags;
     const struct table *table; /* the object without apiVersion, kind, metadata */
-    const char *doc;
 };
 
 struct meta {
