@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -183,8 +184,10 @@ static void release(struct agent *g)
 }
 
 /* The key must not end up in a core file, nor the files in others' hands. */
-static void harden(void)
+static void prepare(void)
 {
+    unsigned seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) == sizeof seed) srandom(seed); /* many start together: pauses must differ */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     umask(077);
 }
@@ -200,7 +203,7 @@ int agent_run(int argc, char **argv)
     }
     log_setup("agent", LOG_JSON, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
-    harden();
+    prepare();
     bool ok = start(&g, &err);
     if (ok) event_base_dispatch(g.base);
     if (!ok) fprintf(stderr, "osm agent: %s\n", err.text);

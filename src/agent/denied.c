@@ -183,12 +183,20 @@ static int open_fifo(const char *path, struct err *err)
     return fd;
 }
 
+/* A name server that does not answer shows in the lines by addresses instead of names. */
+static void on_dns_log(int is_warning, const char *text)
+{
+    (void)is_warning;
+    log_debug("name look-up: %s", text);
+}
+
 struct denied *denied_new(struct event_base *base, const char *path, const struct agent_options *o, struct err *err)
 {
     int fd = open_fifo(path, err);
     if (fd < 0) return NULL;
     struct denied *d = xcalloc(1, sizeof *d);
     *d = (struct denied){.base = base, .agent = o, .fd = fd};
+    evdns_set_log_fn(on_dns_log);
     d->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (!d->dns) log_warn("no name server is configured; refused calls are logged by address");
     d->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, d);

@@ -17,7 +17,7 @@ struct enroll_options {
     void (*changed)(void *arg);
     void *arg;
 };
-/* Starts asking at once; failures are logged and tried again (0.25 s to 15 s). Never NULL. */
+/* Starts asking at once; failures are logged and tried again (0.25 s to 5 s). Never NULL. */
 struct enroll *enroll_new(const struct enroll_options *opt);
 void enroll_free(struct enroll *e);
 

@@ -67,6 +67,8 @@ struct certificates *certificates_new(const struct certificates_options *opt, st
     return NULL;
 }
 
+void certificates_stop(struct certificates *c) { identity_service_stop(c->service); }
+
 void certificates_free(struct certificates *c)
 {
     if (!c) return;

@@ -14,6 +14,8 @@ struct certificates_options {
     void *arg;
 };
 MUST struct certificates *certificates_new(const struct certificates_options *opt, struct err *err);
+/* Before the xds server is freed: answers what is open, and takes nothing on any more. */
+void certificates_stop(struct certificates *c);
 /* After the servers that use the handler. NULL is fine. */
 void certificates_free(struct certificates *c);
 /* Of the server certificate in force; borrowed. */

@@ -172,6 +172,7 @@ static void end(struct controller *c)
 {
     api_free(c->api);
     if (c->source) file_source_free(c->source);
+    if (c->certificates) certificates_stop(c->certificates);
     if (c->xds) xds_server_free(c->xds);
     if (c->pipeline) pipeline_free(c->pipeline);
     certificates_free(c->certificates);

@@ -16,7 +16,7 @@
 
 enum {
     MAX_OPEN = 4096,          /* requests taken on and not yet answered, long polls apart */
-    MAX_WAITERS = 65536,
+    MAX_POLLS = 65536,
     POD_WAIT_MS = 3000,
     POD_RETRY_MS = 50,
     BUNDLE_WAIT_S = 30,
@@ -47,7 +47,7 @@ struct waiter {
 struct identity_service {
     struct identity_options opt;
     struct loop_thread *thread;
-    _Atomic(int) open;
+    _Atomic(int) open, polls; /* requests that have an h2_later */
     _Atomic(int64_t) validity_s;
     struct str trust_domain;
     struct arena *arena;
@@ -56,9 +56,8 @@ struct identity_service {
     struct limiter by_address, by_pod;
     struct job *jobs;
     struct waiter *waiters;
-    size_t n_waiters;
     struct event *tick;
-    bool is_closing;
+    _Atomic(bool) is_closing;
 };
 
 /* ---- the certificate's life ---- */
@@ -267,6 +266,14 @@ static void job_start(void *arg)
     }
 }
 
+/* Counted before the look at |is_closing|: identity_service_stop sets that first and then waits for the count. */
+static bool enter(struct identity_service *s, _Atomic(int) *count, int max)
+{
+    if (atomic_fetch_add(count, 1) < max && !atomic_load(&s->is_closing)) return true;
+    atomic_fetch_sub(count, 1);
+    return false;
+}
+
 static void take_certificate(struct identity_service *s, struct h2_request *r)
 {
     struct str token = token_bearer(h2_header(r, "authorization"));
@@ -274,9 +281,8 @@ static void take_certificate(struct identity_service *s, struct h2_request *r)
         h2_respond_error(r, 413, "the body is larger than %d bytes", IDENTITY_MAX_BODY);
     } else if (str_empty(token)) {
         h2_respond_error(r, 401, "no bearer token in the Authorization header");
-    } else if (atomic_fetch_add(&s->open, 1) >= MAX_OPEN) {
-        atomic_fetch_sub(&s->open, 1);
-        h2_respond_error(r, 503, "too many requests for certificates at once; ask again later");
+    } else if (!enter(s, &s->open, MAX_OPEN)) {
+        h2_respond_error(r, 503, "too many requests for certificates at once, or the end is near; ask again later");
     } else {
         struct job *j = xcalloc(1, sizeof *j);
         j->s = s;
@@ -316,11 +322,11 @@ static void sweep_waiters(struct identity_service *s, bool has_changed)
             continue;
         }
         *at = w->next;
-        s->n_waiters--;
         if (has_changed)
             answer_bundle(s, w->later);
         else
             h2_later_respond(w->later, 204, NULL, STR_NULL);
+        atomic_fetch_sub(&s->polls, 1);
         free(w);
     }
 }
@@ -337,19 +343,24 @@ static void poll_start(void *arg)
     struct identity_service *s = p->s;
     if (!str_is(s->trust.id, p->after)) {
         answer_bundle(s, p->later);
-    } else if (p->no_wait || s->is_closing || s->n_waiters >= MAX_WAITERS) {
+        atomic_fetch_sub(&s->polls, 1);
+    } else if (p->no_wait || s->is_closing) {
         h2_later_respond(p->later, 204, NULL, STR_NULL);
+        atomic_fetch_sub(&s->polls, 1);
     } else {
         struct waiter *w = xmalloc(sizeof *w);
         *w = (struct waiter){s->waiters, p->later, clock_unix_s() + BUNDLE_WAIT_S};
         s->waiters = w;
-        s->n_waiters++;
     }
     free(p);
 }
 
 static void take_bundle(struct identity_service *s, struct h2_request *r)
 {
+    if (!enter(s, &s->polls, MAX_POLLS)) {
+        h2_respond_error(r, 503, "too many ask for the bundle at once, or the end is near; ask again later");
+        return;
+    }
     struct str after = h2_query(r, "after");
     struct poll *p = xcalloc(1, sizeof *p);
     p->s = s;
@@ -451,7 +462,6 @@ struct identity_service *identity_service_new(const struct identity_options *opt
 static void close_all(void *arg)
 {
     struct identity_service *s = arg;
-    s->is_closing = true;
     sweep_waiters(s, false);
     for (struct job *j = s->jobs, *next; j; j = next) {
         next = j->next;
@@ -459,6 +469,19 @@ static void close_all(void *arg)
         err_set(&j->err, "the controller is stopping");
         job_fail(j, 503);
     }
+}
+
+void identity_service_stop(struct identity_service *s)
+{
+    struct timespec moment = {.tv_nsec = 1000000};
+    atomic_store(&s->is_closing, true);
+    mailbox_post(s->thread->mail, close_all, s);
+    while (atomic_load(&s->open) || atomic_load(&s->polls)) nanosleep(&moment, NULL);
+}
+
+static void end_ticks(void *arg)
+{
+    struct identity_service *s = arg;
     event_free(s->tick);
     s->tick = NULL;
 }
@@ -466,6 +489,6 @@ static void close_all(void *arg)
 void identity_service_free(struct identity_service *s)
 {
     if (!s) return;
-    loop_thread_free(s->thread, close_all, s);
+    loop_thread_free(s->thread, end_ticks, s);
     release(s);
 }

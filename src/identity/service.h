@@ -39,7 +39,10 @@ struct identity_options {
 };
 /* Starts the service's thread. NULL with err. */
 MUST struct identity_service *identity_service_new(const struct identity_options *opt, struct err *err);
-/* After the h2_servers that use the handler are freed. NULL is fine. */
+/* Answers all that is open with 503 and, from now on, every request. Returns when no h2_later is left, which is what
+ * the h2_servers' end waits for. Token checker and issuer must still be able to finish what they have. */
+void identity_service_stop(struct identity_service *s);
+/* After identity_service_stop, and after the h2_servers that use the handler are freed. NULL is fine. */
 void identity_service_free(struct identity_service *s);
 /* The handler's `request`; its `arg` is the service. Other paths than the two are answered 404. */
 void identity_service_request(void *service, struct h2_request *r);

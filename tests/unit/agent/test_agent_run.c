@@ -1,0 +1,266 @@
+/* The agent against the real certificate service and the real Envoy. */
+#include "standin.h"
+
+#include <jansson.h>
+
+#include "agent/agent.h"
+
+enum { PATIENCE_S = 30 };
+
+struct world {
+    char dir[64];
+    struct controller controller;
+    pid_t agent;
+};
+
+static const char *envoy_program(void)
+{
+    const char *source = getenv("OSM_SOURCE"), *own = getenv("ENVOY");
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/.deps/envoy/envoy", source ? source : ".");
+    return own ? own : path;
+}
+
+static void write_token(struct world *w, const char *audience_dir)
+{
+    struct err err = {0};
+    char token[TOKEN_TEXT];
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct token_subject s = {S("ns1"), S("client"), S("client-0"), S("uid-1")};
+    assert_true(token_local_issue(str_fmt(a, "%s/%s", w->dir, audience_dir).p, &s, clock_unix_s() + 3600, token, &err));
+    assert_true(file_write_atomic(str_fmt(a, "%s/token", w->dir).p, str_of(token), 0600, &err));
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    snprintf(w->dir, sizeof w->dir, "/tmp/osm-agent-XXXXXX");
+    if (!mkdtemp(w->dir)) return -1;
+    write_token(w, "tokens");
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    if (w->agent) {
+        kill(w->agent, SIGKILL);
+        waitpid(w->agent, NULL, 0);
+    }
+    if (w->controller.loop) controller_stop(&w->controller);
+    bool ok = tree_remove(w->dir, &err);
+    free(w);
+    return ok ? 0 : -1;
+}
+
+/* A process of its own, by exec: a fork alone would take over this one's threads' locks. */
+static void start_agent(struct world *w, const char *trust, const char *drain)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    const char *dir = str_fmt(a, "%s/sidecar", w->dir).p, *token = str_fmt(a, "%s/token", w->dir).p;
+    const char *trust_dir = str_fmt(a, "%s/%s", w->dir, trust).p, *out = str_fmt(a, "%s/stdout", w->dir).p;
+    w->agent = fork();
+    if (w->agent) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(open(out, O_CREAT | O_WRONLY | O_APPEND, 0600), STDOUT_FILENO);
+    setenv("POD_UID", "uid-1", 1);
+    setenv("POD_NAME", "client-0", 1);
+    setenv("POD_NAMESPACE", "ns1", 1);
+    setenv("POD_IP", "127.0.0.1", 1);
+    setenv("SERVICE_ACCOUNT", "client", 1);
+    setenv("OSM_PROBES", "[{\"container\":\"web\",\"type\":\"readiness\",\"kind\":\"tcp\",\"port\":15128,\"timeout\":1},"
+                         "{\"container\":\"web\",\"type\":\"liveness\",\"kind\":\"tcp\",\"port\":1,\"timeout\":1}]", 1);
+    execl("/proc/self/exe", "test", "agent", "--controller", "127.0.0.1:15128", "--token", token, "--trust", trust_dir, "--dir",
+          dir, "--drain", drain, "--envoy", envoy_program(), "--bundle-every", "1s", (char *)NULL);
+    _exit(127);
+}
+
+/* ---- asking ---- */
+
+static int get(struct arena *a, const char *url, struct str *body)
+{
+    struct err err = {0};
+    struct http_answer answer;
+    struct http_call_options o = {.url = url};
+    if (!http_fetch(&o, a, &answer, &err)) return 0;
+    if (body) *body = answer.body;
+    return answer.status;
+}
+
+static int post(const char *url)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    struct http_answer answer;
+    struct http_call_options o = {.url = url, .method = "POST", .body = S("")};
+    return http_fetch(&o, a, &answer, &err) ? answer.status : 0;
+}
+
+#define WAIT_FOR(condition)                                                          \
+    do {                                                                             \
+        int64_t end_ = clock_mono_ns() + (int64_t)PATIENCE_S * 1000000000;           \
+        while (!(condition)) {                                                       \
+            if (clock_mono_ns() > end_) fail_msg("not within %d s: " #condition, PATIENCE_S); \
+            usleep(20000);                                                           \
+        }                                                                            \
+    } while (0)
+
+static bool is_ready(void)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str body = STR_NULL;
+    return get(a, "http://127.0.0.1:15904/ready", &body) == 200 && str_is(body, "LIVE\n");
+}
+
+static bool body_has(const char *url, const char *text)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str body = STR_NULL;
+    get(a, url, &body);
+    return body.n && memmem(body.p, body.n, text, strlen(text)) != NULL;
+}
+
+static bool file_has(struct world *w, const char *name, const char *text)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct buf b SCOPED_BUF = {0};
+    struct err err = {0};
+    return file_read(str_fmt(a, "%s/%s", w->dir, name).p, 1 << 20, &b, &err) && memmem(b.p, b.n, text, strlen(text));
+}
+
+/* The agent's child. */
+static pid_t envoy_pid(struct world *w)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct buf b SCOPED_BUF = {0};
+    struct err err = {0};
+    const char *path = str_fmt(a, "/proc/%d/task/%d/children", (int)w->agent, (int)w->agent).p;
+    if (!file_read(path, 4096, &b, &err)) return 0;
+    buf_char(&b, '\0');
+    return (pid_t)atoi(b.p);
+}
+
+static int exit_code(struct world *w)
+{
+    int status = -1;
+    WAIT_FOR(waitpid(w->agent, &status, WNOHANG) == w->agent);
+    w->agent = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* ---- the tests ---- */
+
+static void the_pod_becomes_ready_and_says_goodbye(void **state)
+{
+    struct world *w = *state;
+    start_agent(w, "ca", "200ms"); /* before its controller: it keeps asking */
+    struct arena *a SCOPED_ARENA = arena_new();
+    WAIT_FOR(get(a, "http://127.0.0.1:15904/ready", NULL) == 503);
+    assert_true(body_has("http://127.0.0.1:15904/ready", "no certificate yet"));
+    controller_start(&w->controller, w->dir, 3600);
+    WAIT_FOR(is_ready());
+    assert_true(file_has(w, "sidecar/sds-certificate.json", "osm-certificate"));
+    assert_true(file_has(w, "sidecar/sds-bundle.json", "trusted_ca"));
+
+    /* the pod's view of Envoy: to read, not to change */
+    assert_int_equal(get(a, "http://127.0.0.1:15000/server_info", NULL), 200);
+    assert_true(body_has("http://127.0.0.1:15000/stats?filter=server.live", "server.live: 1"));
+    assert_int_equal(get(a, "http://127.0.0.1:15000/quitquitquit", NULL), 405);
+    assert_int_equal(post("http://127.0.0.1:15000/drain_listeners"), 405);
+    assert_int_equal(get(a, "http://127.0.0.1:15000/cpuprofiler", NULL), 403);
+    assert_true(body_has("http://127.0.0.1:15010/stats/prometheus", "envoy_server_live"));
+
+    /* the application's probes */
+    assert_int_equal(get(a, "http://127.0.0.1:15902/osm-readiness-probe/web", NULL), 200);
+    assert_int_equal(get(a, "http://127.0.0.1:15901/osm-liveness-probe/web", NULL), 503);
+    assert_int_equal(get(a, "http://127.0.0.1:15902/osm-readiness-probe/other", NULL), 404);
+
+    kill(w->agent, SIGTERM);
+    WAIT_FOR(get(a, "http://127.0.0.1:15902/osm-readiness-probe/web", NULL) != 200);
+    assert_int_equal(exit_code(w), 0);
+}
+
+static void a_call_without_policy_is_logged_with_its_names(void **state)
+{
+    struct world *w = *state;
+    struct arena *a SCOPED_ARENA = arena_new();
+    start_agent(w, "ca", "0s");
+    const char *fifo = str_fmt(a, "%s/sidecar/denied", w->dir).p;
+    WAIT_FOR(access(fifo, F_OK) == 0);
+    int fd = open(fifo, O_WRONLY);
+    assert_true(write(fd, "no_policy 127.0.0.1:80\nrubbish\nno_po", 36) == 36);
+    assert_true(write(fd, "licy [::1]:81\n", 14) == 14);
+    close(fd);
+    WAIT_FOR(file_has(w, "stdout", "\"msg\":\"no_policy ns1/client 127.0.0.1\""));
+    WAIT_FOR(file_has(w, "stdout", "\"msg\":\"no_policy ns1/client ::1\""));
+    assert_false(file_has(w, "stdout", "rubbish"));
+}
+
+static void certificates_are_renewed_and_envoy_takes_them(void **state)
+{
+    struct world *w = *state;
+    controller_start(&w->controller, w->dir, 6);
+    start_agent(w, "ca", "0s");
+    WAIT_FOR(is_ready());
+    pid_t first = envoy_pid(w);
+    WAIT_FOR(body_has("http://127.0.0.1:15000/stats?filter=sds.osm-certificate.update_success", "update_success: 4"));
+    assert_true(is_ready());
+    assert_true(ads_streams == 1);
+    assert_int_equal(envoy_pid(w), first);
+}
+
+static void envoy_comes_back_when_it_dies(void **state)
+{
+    struct world *w = *state;
+    controller_start(&w->controller, w->dir, 3600);
+    start_agent(w, "ca", "0s");
+    WAIT_FOR(is_ready());
+    for (int i = 0; i < 2; i++) {
+        pid_t was = envoy_pid(w);
+        kill(was, SIGKILL);
+        WAIT_FOR(envoy_pid(w) != was && envoy_pid(w) > 0 && is_ready());
+    }
+    assert_int_equal(post("http://127.0.0.1:15000/quitquitquit"), 200);
+    assert_int_equal(exit_code(w), 0);
+}
+
+static void a_token_of_another_mesh_gets_nothing(void **state)
+{
+    struct world *w = *state;
+    controller_start(&w->controller, w->dir, 3600);
+    write_token(w, "other-tokens");
+    start_agent(w, "ca", "0s");
+    WAIT_FOR(body_has("http://127.0.0.1:15904/ready", "401: the token is not known"));
+    assert_false(file_has(w, "sidecar/sds-certificate.json", "osm"));
+    assert_int_equal(envoy_pid(w), 0);
+}
+
+static void a_controller_of_another_root_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    controller_start(&w->controller, w->dir, 3600);
+    issuer_free(ca_open(str_fmt(a, "%s/ca2", w->dir).p, clock_unix_s(), &err));
+    start_agent(w, "ca2", "0s");
+    WAIT_FOR(body_has("http://127.0.0.1:15904/ready", "certificate"));
+    WAIT_FOR(body_has("http://127.0.0.1:15904/ready", "SSL"));
+    assert_false(file_has(w, "sidecar/sds-certificate.json", "osm"));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "agent")) return agent_run(argc - 1, argv + 1);
+    own_network();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_pod_becomes_ready_and_says_goodbye, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_without_policy_is_logged_with_its_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(certificates_are_renewed_and_envoy_takes_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(envoy_comes_back_when_it_dies, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_of_another_mesh_gets_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_controller_of_another_root_is_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
