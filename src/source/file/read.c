@@ -67,17 +67,19 @@ static struct str title_of(const struct reader *r, const struct node *doc)
     return str_trim(str_fmt(r->a, "%.*s %.*s%s%.*s", STR_FMT(kind), STR_FMT(ns), ns.n ? "/" : "", STR_FMT(name)));
 }
 
+/* Manifests carry things that are not for us: a kind that nobody here knows is a warning. A kind of ours in another
+ * version is an error, since it was meant for us and is not in force. */
 static void add_decode_problem(struct reader *r, const struct node *doc, const struct problem *p)
 {
-    bool is_unknown = str_starts(p->text, S("unknown kind"));
+    bool is_unknown = p->code == E_UNKNOWN_KIND;
     struct str text = p->text;
     if (p->path.n && !is_unknown) text = str_fmt(r->a, "%.*s: %.*s", STR_FMT(p->path), STR_FMT(p->text));
     add_problem(r->a, r->problems,
-                (struct source_problem){.code = is_unknown ? E_UNKNOWN_KIND : p->code ? p->code : E_BAD_OBJECT,
+                (struct source_problem){.code = p->code ? p->code : E_BAD_OBJECT,
                                         .where = place(r, p->line ? p->line : doc->line, p->line ? p->col : doc->col),
                                         .object = title_of(r, doc),
                                         .text = text,
-                                        .is_error = p->is_error && !is_unknown});
+                                        .is_error = p->is_error && !(is_unknown && str_is(p->path, "kind"))});
 }
 
 /* One that the manifest does not name gets one that every replica and every run agrees on. */
