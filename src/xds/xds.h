@@ -20,7 +20,8 @@ struct xds_resource {
     enum xds_type type;
     struct str name;
     struct hash128 version;  /* of the bytes */
-    struct str bytes;        /* the message itself, without the Any around it */
+    struct str bytes;        /* the message itself, without the Any around it; the end of |wire| */
+    struct str wire;         /* DeltaDiscoveryResponse.resources with tag and length, as it is sent to everyone */
     struct str origin;       /* "TrafficTarget ns/name; Service ns/name": what a NACK is charged to */
     struct str *clusters;    /* for LDS and RDS: names of clusters it refers to, so that it waits for them */
     size_t n_clusters;

@@ -1,0 +1,199 @@
+/* internal.h - what the files of the xDS server share. Everything here belongs to one I/O thread, its shard.
+ *
+ * Every shard has the whole index (parts, slots, views, nodes; the resources themselves are shared) and its own
+ * streams. Messages bring revisions; nothing is shared between shards but counted resources. */
+#pragma once
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "base/metrics.h"
+#include "net/h2.h"
+#include "net/loop.h"
+#include "xds/discovery.h"
+#include "xds/xds.h"
+
+struct shard;
+struct stream;
+
+/* ---- small vectors ---- */
+struct ids {
+    uint32_t *v;
+    size_t n, cap;
+};
+void ids_push(struct ids *l, uint32_t id);
+/* Ascending, each once. */
+void ids_sort(struct ids *l);
+void ids_free(struct ids *l);
+
+/* ---- the index ---- */
+struct slot {
+    uint32_t id, refs;         /* refs: entries of streams, responses in flight, and the part or ghost list */
+    uint32_t stamp;            /* counts its contents, from 1; 29 bits */
+    enum xds_type type;
+    bool is_quarantined;       /* its present content was refused */
+    struct part *part;         /* NULL: a ghost, a name that a stream asked for or held and that nobody publishes */
+    struct str name;           /* own copy */
+    struct xds_resource *now;  /* NULL: absent */
+};
+enum { STAMP_MASK = (1u << 29) - 1 };
+struct part {
+    struct str name;
+    struct map slots[XDS_TYPE_COUNT]; /* by name, absent ones that are still referred to included */
+    struct ids ids[XDS_TYPE_COUNT];   /* the same */
+    struct view **views;
+    size_t n_views;
+};
+struct view {
+    struct str name;
+    bool is_known;
+    struct part **parts;
+    size_t n_parts;
+    struct stream *streams;           /* linked by next_in_view */
+};
+struct node {
+    struct str id, spiffe_id, title;
+    struct view *view;
+};
+
+/* ---- streams ---- */
+/* What a stream knows about one resource. */
+struct entry {
+    uint32_t slot;
+    uint32_t stamp : 29;   /* of the content last sent or declared held; 0: none or forgotten */
+    uint32_t is_named : 1; /* subscribed by name */
+    uint32_t is_held : 1;  /* the proxy may have some version of it */
+};
+struct entries { /* by slot id */
+    struct entry *v;
+    size_t n, cap;
+};
+struct entry *entries_find(const struct entries *l, uint32_t slot);
+/* Found or added (zeroed but for the slot). */
+struct entry *entries_get(struct entries *l, uint32_t slot);
+void entries_drop(struct entries *l, uint32_t slot);
+
+struct gone { /* a name to be removed */
+    uint32_t slot;         /* counted */
+    bool is_answer;        /* to a subscription: at once */
+    uint64_t revision;     /* when it became so */
+    int64_t due;           /* clusters: drain time is over then; 0: not known yet */
+};
+struct sent {
+    uint32_t slot, stamp;  /* counted; stamp 0: a removal */
+};
+struct flight { /* the response that waits for its acknowledgement */
+    uint32_t nonce;        /* 0: none */
+    struct sent *v;
+    size_t n, cap;
+    uint64_t revision;     /* accepted with it; 0: something was left */
+    bool changes_listener;
+    int64_t at;
+};
+struct type_state {
+    bool is_asked, is_wildcard;
+    bool must_answer;      /* even if there is nothing to say */
+    struct entries entries;
+    struct ids dirty;      /* slots that may have to be sent */
+    struct gone *gone;
+    size_t n_gone, cap_gone;
+    struct flight flight;
+    uint64_t acked;        /* revision */
+    size_t limit;          /* resources per response while a refused one is searched; 0: none */
+    int64_t held_since;    /* something waits for its clusters since then; 0: no */
+};
+struct stream {
+    struct shard *shard;
+    struct h2_stream *h2;
+    const struct h2_peer *peer;
+    struct stream *prev, *next, *next_in_view;
+    struct node *node;     /* NULL: not admitted yet */
+    struct view *view;
+    struct str node_id;    /* own copy; empty: no request yet */
+    struct discovery_reader *reader;
+    struct discovery_request **waiting; /* requests before admission */
+    size_t n_waiting;
+    struct type_state types[XDS_TYPE_COUNT];
+    struct event *timer;
+    int64_t timer_at, admit_by, listener_changed;
+    int64_t connected_s;
+    uint32_t nonce;
+    uint64_t accepted;     /* as last told to the owner */
+    bool is_over, is_counted, is_touched;
+};
+
+struct shard {
+    struct xds_server *server;
+    int number;
+    struct loop_thread *loop;
+    struct h2_server *h2;
+    struct event *accept;
+    uint64_t revision;
+    struct map parts, views, nodes;
+    struct map ghosts[XDS_TYPE_COUNT];
+    struct slot **slots;
+    size_t n_slots, cap_slots;
+    struct ids free_slots;
+    struct map refused;    /* "type/name/hash" → itself */
+    struct stream *streams;
+};
+
+struct xds_server {
+    struct xds_options opt;
+    struct h2_handler other;
+    struct mailbox *owner;
+    struct shard *shards;
+    int n, listen_fd;
+    uint16_t port;
+    atomic_int streams, max_streams;
+    atomic_bool is_published, is_event_due;
+    bool is_ending;
+    uint64_t revision;         /* owner thread */
+    void (*on_event)(void *arg);
+    void *event_arg;
+    struct refusals *refusals; /* owner thread */
+};
+
+/* shard.c */
+struct slot *shard_slot(const struct shard *d, uint32_t id);
+void slot_ref(struct slot *s);
+void slot_unref(struct shard *d, struct slot *s);
+/* The ghost for a name: made if absent, counted for the caller. */
+struct slot *shard_ghost(struct shard *d, enum xds_type type, struct str name);
+struct slot *shard_find_ghost(const struct shard *d, enum xds_type type, struct str name);
+/* The slot that has the name and a content in the view, or NULL. */
+struct slot *view_find(const struct view *v, enum xds_type type, struct str name);
+void shard_apply(struct shard *d, const struct xds_revision *r);
+void shard_quarantine(struct shard *d, enum xds_type type, struct str name, struct hash128 version);
+void shard_release(struct shard *d);
+
+/* stream.c: life, admission, requests */
+extern const struct h2_grpc xds_grpc;
+void stream_admit(struct stream *s);   /* again, after a revision */
+void stream_end(struct stream *s, enum grpc_code code, const char *why);
+void stream_arm(struct stream *s, int64_t at);
+/* track.c: what a stream should get, from what changed */
+struct entry *track_entry(struct stream *s, struct slot *slot);       /* found or added, counted */
+void track_drop(struct stream *s, enum xds_type type, uint32_t slot); /* the entry and its count */
+struct entry *track_find(struct stream *s, enum xds_type type, struct str name); /* by name, absent ones too */
+void track_dirty(struct stream *s, struct slot *slot);
+/* The entry of |from| becomes one of |to|, which has the same name. */
+void track_move(struct stream *s, struct slot *from, struct slot *to);
+void track_gone(struct stream *s, struct slot *slot, bool is_answer);
+void track_slot(struct stream *s, struct slot *slot);                 /* new or changed content */
+void track_view(struct stream *s);                                    /* another view, or other parts */
+void track_release(struct stream *s);
+/* push.c: responses */
+void push(struct stream *s);
+/* Everything up to this revision is accepted or refused. */
+uint64_t push_accepted(const struct stream *s);
+void push_acknowledge(struct stream *s, enum xds_type type, const struct discovery_request *q);
+/* server.c: messages to the owner */
+struct xds_refusal;
+void server_event(struct xds_server *s);
+void server_refused(struct shard *d, const struct stream *s, const struct slot *slot, struct str text);
+void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st);
+/* metrics.c */
+void xds_metrics_init(void);
+extern struct metric xds_connect_count, xds_reconnect_count, xds_request_count, xds_send_success, xds_send_error,
+    xds_update_time, xds_broadcasts, xds_max_rejected;
+const char *xds_type_short(enum xds_type t); /* "CDS" … */

@@ -1,0 +1,402 @@
+/* Responses: what goes now, what waits, what an acknowledgement means. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "xds/internal.h"
+
+enum { MAX_RESPONSE = 1 << 20 };
+
+/* A response in the making. */
+struct batch {
+    struct stream *s;
+    enum xds_type type;
+    struct type_state *t;
+    int64_t now;
+    struct arena *a;
+    LIST(struct slot *) send;
+    LIST(struct slot *) removed;
+    struct ids keep; /* dirty slots that have to wait */
+    size_t bytes;
+    bool holds, is_late;
+};
+
+/* ---- order ---- */
+static bool is_clean(const struct type_state *t, enum xds_type type)
+{
+    return !t->flight.nonce && !t->dirty.n && !t->must_answer && (type != XDS_LISTENER || !t->n_gone);
+}
+
+/* What |revision| said about this type is accepted. */
+static bool has_reached(const struct stream *s, enum xds_type type, uint64_t revision)
+{
+    const struct type_state *t = &s->types[type];
+    return is_clean(t, type) || t->acked >= revision;
+}
+
+static bool in_flight(const struct flight *f, uint32_t slot)
+{
+    for (size_t i = 0; f->nonce && i < f->n; i++)
+        if (f->v[i].slot == slot) return true;
+    return false;
+}
+
+/* The proxy has accepted the cluster as it is now, or never will. */
+static bool is_settled(struct stream *s, struct str cluster)
+{
+    struct type_state *t = &s->types[XDS_CLUSTER];
+    struct slot *slot = view_find(s->view, XDS_CLUSTER, cluster);
+    if (!slot || !(t->is_asked || t->entries.n)) return true;
+    struct entry *e = entries_find(&t->entries, slot->id);
+    if (slot->is_quarantined) return true;
+    if (!e && !t->is_wildcard) return true;
+    return e && e->stamp == slot->stamp && !in_flight(&t->flight, slot->id);
+}
+
+static bool must_wait(struct batch *b, const struct slot *slot)
+{
+    if (b->is_late) return false;
+    for (size_t i = 0; i < slot->now->n_clusters; i++)
+        if (!is_settled(b->s, slot->now->clusters[i])) return true;
+    return false;
+}
+
+static bool is_cluster_removal_due(struct batch *b, struct gone *g)
+{
+    if (!g->due) {
+        if (!has_reached(b->s, XDS_LISTENER, g->revision) || !has_reached(b->s, XDS_ROUTE, g->revision)) return false;
+        int64_t drained = b->s->listener_changed ? b->s->listener_changed + b->s->shard->server->opt.drain_ns : 0;
+        g->due = drained > b->now ? drained : b->now;
+    }
+    if (g->due > b->now) stream_arm(b->s, g->due);
+    return g->due <= b->now;
+}
+
+static bool is_removal_due(struct batch *b, struct gone *g)
+{
+    const struct type_state *clusters = &b->s->types[XDS_CLUSTER];
+    if (g->is_answer) return true;
+    if (b->type == XDS_CLUSTER) return is_cluster_removal_due(b, g);
+    if (b->type == XDS_ENDPOINT) return !clusters->n_gone && !clusters->flight.nonce;
+    if (b->type == XDS_ROUTE) return is_clean(&b->s->types[XDS_LISTENER], XDS_LISTENER);
+    return true;
+}
+
+/* ---- collecting ---- */
+static bool is_first_answer(const struct batch *b) { return b->t->must_answer && b->t->is_wildcard; }
+
+static bool is_full(const struct batch *b)
+{
+    if (b->t->limit && b->send.n >= b->t->limit) return true;
+    return !is_first_answer(b) && b->bytes >= MAX_RESPONSE;
+}
+
+static bool is_wanted(struct batch *b, const struct slot *slot)
+{
+    if (!slot || slot->type != b->type || view_find(b->s->view, b->type, slot->name) != slot) return false;
+    const struct entry *e = entries_find(&b->t->entries, slot->id);
+    if (!b->t->is_wildcard && !(e && e->is_named)) return false;
+    return !(e && e->stamp == slot->stamp);
+}
+
+static void collect_one(struct batch *b, uint32_t id)
+{
+    struct slot *slot = shard_slot(b->s->shard, id);
+    if (!is_wanted(b, slot)) return;
+    if (slot->is_quarantined) {
+        const struct entry *e = entries_find(&b->t->entries, id);
+        if (!e || !e->is_named || e->is_held) return;
+        slot_ref(slot); /* a subscription is always answered */
+        list_push(b->a, &b->removed, slot);
+        return;
+    }
+    if (must_wait(b, slot)) {
+        b->holds = true;
+        ids_push(&b->keep, id);
+    } else if (is_full(b)) {
+        ids_push(&b->keep, id);
+    } else {
+        list_push(b->a, &b->send, slot);
+        b->bytes += slot->now->wire.n;
+    }
+}
+
+static void collect(struct batch *b)
+{
+    int64_t wait = b->s->shard->server->opt.warm_wait_ns;
+    b->is_late = b->t->held_since && b->now - b->t->held_since >= wait;
+    if (b->is_late && b->t->dirty.n)
+        log_warn("%.*s: %s goes out although its clusters are not accepted after %" PRId64 " s",
+                 STR_FMT(b->s->node->title), xds_type_short(b->type), wait / 1000000000);
+    ids_sort(&b->t->dirty);
+    for (size_t i = 0; i < b->t->dirty.n; i++) collect_one(b, b->t->dirty.v[i]);
+    if (!b->holds) b->t->held_since = 0;
+    if (b->holds && !b->t->held_since) b->t->held_since = b->now;
+    if (b->holds) stream_arm(b->s, b->t->held_since + wait);
+}
+
+static bool is_collected(const struct batch *b, const struct slot *slot)
+{
+    for (size_t i = 0; i < b->send.n; i++)
+        if (b->send.v[i] == slot) return true;
+    return false;
+}
+
+/* One name that is gone. True: settled, drop the item. */
+static bool collect_gone(struct batch *b, struct gone *g)
+{
+    struct slot *slot = shard_slot(b->s->shard, g->slot), *now = view_find(b->s->view, b->type, slot->name);
+    if (now) {
+        if (now == slot) return true;
+        track_move(b->s, slot, now);
+        if (!is_collected(b, now)) collect_one(b, now->id);
+        return true;
+    }
+    struct entry *e = entries_find(&b->t->entries, slot->id);
+    if (!g->is_answer && !(e && e->is_held)) return true;
+    if (!is_removal_due(b, g)) return false;
+    list_push(b->a, &b->removed, slot);
+    return true;
+}
+
+static void collect_removals(struct batch *b)
+{
+    struct type_state *t = b->t;
+    struct gone *all = t->gone;
+    size_t n = t->n_gone;
+    t->gone = NULL;
+    t->n_gone = t->cap_gone = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct slot *slot = shard_slot(b->s->shard, all[i].slot);
+        if (!collect_gone(b, &all[i])) {
+            track_gone(b->s, slot, all[i].is_answer);
+            t->gone[t->n_gone - 1] = all[i];
+        } else if (b->removed.n && b->removed.v[b->removed.n - 1] == slot) {
+            continue; /* its count goes to the response */
+        }
+        slot_unref(b->s->shard, slot);
+    }
+    free(all);
+}
+
+/* ---- sending ---- */
+static void flight_add(struct flight *f, struct slot *slot, uint32_t stamp)
+{
+    if (f->n == f->cap) {
+        f->cap = f->cap ? 2 * f->cap : 4;
+        f->v = xrealloc(f->v, f->cap * sizeof *f->v);
+    }
+    f->v[f->n++] = (struct sent){slot->id, stamp};
+}
+
+static void flight_clear(struct stream *s, struct flight *f)
+{
+    for (size_t i = 0; i < f->n; i++) slot_unref(s->shard, shard_slot(s->shard, f->v[i].slot));
+    free(f->v);
+    *f = (struct flight){0};
+}
+
+/* After each cluster its endpoints, unasked: Envoy does not ask again when a cluster changes. A proxy that gets its
+ * first clusters asks for all of them itself. */
+static void force_endpoints(struct batch *b, const struct slot *cluster, bool was_held)
+{
+    if (is_first_answer(b) && !was_held) return;
+    struct slot *slot = view_find(b->s->view, XDS_ENDPOINT, cluster->name);
+    if (!slot) return;
+    struct entry *e = track_entry(b->s, slot);
+    e->stamp = 0;
+    e->is_named = 1;
+    track_dirty(b->s, slot);
+}
+
+static void note_sent(struct batch *b, struct slot *slot)
+{
+    struct entry *e = track_entry(b->s, slot);
+    bool was_held = e->is_held;
+    if (b->type == XDS_LISTENER && was_held) b->t->flight.changes_listener = true;
+    e->stamp = slot->stamp;
+    e->is_held = 1;
+    slot_ref(slot);
+    flight_add(&b->t->flight, slot, slot->stamp);
+    if (b->type == XDS_CLUSTER) force_endpoints(b, slot, was_held);
+}
+
+static void note_removed(struct batch *b, struct slot *slot)
+{
+    if (b->type == XDS_LISTENER) b->t->flight.changes_listener = true;
+    flight_add(&b->t->flight, slot, 0);
+    struct entry *e = entries_find(&b->t->entries, slot->id);
+    if (e && e->is_named) {
+        e->is_held = 0;
+        e->stamp = 0;
+    } else {
+        track_drop(b->s, b->type, slot->id);
+    }
+}
+
+static void unref_resource(void *r) { xds_resource_unref(r); }
+
+static void send_response(struct batch *b)
+{
+    struct buf head = {0};
+    char nonce[12];
+    struct strs removed = {arena_array(b->a, struct str, b->removed.n), b->removed.n};
+    struct h2_chunk *chunks = arena_array(b->a, struct h2_chunk, b->send.n + 1);
+    if (!++b->s->nonce) b->s->nonce = 1;
+    snprintf(nonce, sizeof nonce, "%" PRIu32, b->s->nonce);
+    for (size_t i = 0; i < removed.n; i++) removed.v[i] = b->removed.v[i]->name;
+    discovery_write_head(&head, b->type, str_of(nonce), removed);
+    chunks[0] = (struct h2_chunk){head.p, head.n, free, head.p};
+    for (size_t i = 0; i < b->send.n; i++) {
+        struct xds_resource *r = xds_resource_ref(b->send.v[i]->now);
+        chunks[i + 1] = (struct h2_chunk){r->wire.p, r->wire.n, unref_resource, r};
+    }
+    h2_grpc_send(b->s->h2, chunks, b->send.n + 1);
+}
+
+static void commit(struct batch *b)
+{
+    struct flight *f = &b->t->flight;
+    *f = (struct flight){.at = b->now, .revision = b->keep.n ? 0 : b->s->shard->revision};
+    send_response(b);
+    f->nonce = b->s->nonce;
+    for (size_t i = 0; i < b->send.n; i++) note_sent(b, b->send.v[i]);
+    for (size_t i = 0; i < b->removed.n; i++) note_removed(b, b->removed.v[i]);
+    b->t->must_answer = false;
+}
+
+static void push_type(struct stream *s, enum xds_type type)
+{
+    struct type_state *t = &s->types[type];
+    if (t->flight.nonce || (!t->dirty.n && !t->n_gone && !t->must_answer)) return;
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct batch b = {.s = s, .type = type, .t = t, .now = clock_mono_ns(), .a = a};
+    collect(&b);
+    if (t->must_answer && t->is_wildcard && b.holds) { /* Envoy starts from the first answer: it must be whole */
+        ids_free(&b.keep);
+        return;
+    }
+    collect_removals(&b);
+    ids_free(&t->dirty);
+    t->dirty = b.keep;
+    if (b.send.n || b.removed.n || t->must_answer) commit(&b);
+    if (!t->flight.nonce && !t->dirty.n) t->limit = 0;
+}
+
+uint64_t push_accepted(const struct stream *s)
+{
+    uint64_t least = s->shard->revision;
+    for (int t = 0; t < XDS_TYPE_COUNT; t++) {
+        const struct type_state *is = &s->types[t];
+        bool is_missing = !is->is_asked && (t == XDS_CLUSTER || t == XDS_LISTENER);
+        uint64_t at = is_missing ? 0 : is_clean(is, (enum xds_type)t) ? least : is->acked;
+        if (at < least) least = at;
+    }
+    return least;
+}
+
+void push(struct stream *s)
+{
+    static const enum xds_type order[] = {XDS_CLUSTER, XDS_ENDPOINT, XDS_SECRET, XDS_LISTENER, XDS_ROUTE};
+    s->is_touched = false;
+    if (!s->node || s->is_over) return;
+    for (size_t i = 0; i < XDS_TYPE_COUNT; i++) push_type(s, order[i]);
+    uint64_t accepted = push_accepted(s);
+    if (accepted == s->accepted) return;
+    s->accepted = accepted;
+    server_event(s->shard->server);
+}
+
+/* ---- acknowledgements ---- */
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_./:|", c);
+}
+
+/* Envoy lists what it refused as "…listener(s) NAME: why" or "…cluster(s) NAME: why", one after the other. */
+static bool text_names(struct str text, struct str name)
+{
+    for (size_t at = 0; at + name.n + 1 < text.n; at++) {
+        if (memcmp(text.p + at, name.p, name.n) || text.p[at + name.n] != ':') continue;
+        if (text.p[at + name.n + 1] != ' ' || (at && is_name_byte(text.p[at - 1]))) continue;
+        return true;
+    }
+    return false;
+}
+
+static bool is_listing(struct str text)
+{
+    static const char *const signs[] = {"adding/updating listener(s) ", "adding/updating cluster(s) "};
+    for (size_t i = 0; i < 2; i++)
+        if (memmem(text.p, text.n, signs[i], strlen(signs[i]))) return true;
+    return false;
+}
+
+/* Fills |bad| (one flag per sent resource); returns how many are to blame for certain. */
+static size_t blame(struct stream *s, const struct flight *f, struct str text, bool *bad)
+{
+    size_t n_sent = 0, n_bad = 0;
+    for (size_t i = 0; i < f->n; i++) n_sent += f->v[i].stamp != 0;
+    bool is_list = is_listing(text);
+    for (size_t i = 0; i < f->n; i++) {
+        if (!f->v[i].stamp) continue;
+        bad[i] = n_sent == 1 || (is_list && text_names(text, shard_slot(s->shard, f->v[i].slot)->name));
+        n_bad += bad[i];
+    }
+    return n_bad;
+}
+
+static void refuse(struct stream *s, struct slot *slot, uint32_t stamp, struct str text)
+{
+    if (slot->stamp != stamp || !slot->now) return; /* changed meanwhile: the new content gets its own try */
+    server_refused(s->shard, s, slot, text);
+    shard_quarantine(s->shard, slot->type, slot->name, slot->now->version);
+}
+
+/* The proxy kept what it had: nothing of the response counts as sent, but what is refused is not offered again. */
+static void nack(struct stream *s, struct flight *f, struct str text)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    bool *bad = arena_array(a, bool, f->n + 1);
+    size_t n_bad = blame(s, f, text, bad), n_good = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        struct slot *slot = shard_slot(s->shard, f->v[i].slot);
+        if (!f->v[i].stamp) {
+            track_entry(s, slot)->is_held = 1;
+            track_gone(s, slot, false);
+        } else if (bad[i]) {
+            refuse(s, slot, f->v[i].stamp, text);
+        } else {
+            struct entry *e = entries_find(&s->types[slot->type].entries, slot->id);
+            if (e) e->stamp = 0;
+            track_dirty(s, slot);
+            n_good++;
+        }
+    }
+    if (f->n && !n_bad && n_good > 1) s->types[shard_slot(s->shard, f->v[0].slot)->type].limit = (n_good + 1) / 2;
+    if (!n_bad) log_warn("%.*s refused a response of %zu resources: %.*s", STR_FMT(s->node->title), f->n, STR_FMT(text));
+}
+
+static void count(enum xds_type type, bool ok, double time)
+{
+    struct str name = str_of(xds_type_short(type));
+    metric_add(ok ? &xds_send_success : &xds_send_error, 1, name, STR_NULL, STR_NULL, STR_NULL);
+    metric_observe(&xds_update_time, time, name, ok ? S("true") : S("false"), STR_NULL, STR_NULL);
+}
+
+void push_acknowledge(struct stream *s, enum xds_type type, const struct discovery_request *q)
+{
+    struct type_state *t = &s->types[type];
+    int64_t nonce;
+    if (!str_to_i64(q->nonce, 1, UINT32_MAX, &nonce) || nonce != t->flight.nonce) return;
+    struct flight f = t->flight;
+    t->flight = (struct flight){0};
+    int64_t now = clock_mono_ns();
+    count(type, !q->has_error, (double)(now - f.at) / 1e9);
+    if (f.revision) t->acked = f.revision;
+    if (f.changes_listener) s->listener_changed = now;
+    if (q->has_error) nack(s, &f, q->error_text);
+    flight_clear(s, &f);
+}

@@ -1,0 +1,326 @@
+/* The index of one I/O thread and how a revision changes it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "xds/internal.h"
+
+static struct str own(struct str s) { return str_make(xstrndup(s.p ? s.p : "", s.n), s.n); }
+static void own_free(struct str s) { free((char *)s.p); }
+
+/* ---- slots ---- */
+struct slot *shard_slot(const struct shard *d, uint32_t id) { return id < d->n_slots ? d->slots[id] : NULL; }
+
+static struct slot *slot_new(struct shard *d, struct part *part, enum xds_type type, struct str name)
+{
+    struct slot *s = xcalloc(1, sizeof *s);
+    *s = (struct slot){.refs = 1, .type = type, .part = part, .name = own(name)};
+    if (d->free_slots.n) {
+        s->id = d->free_slots.v[--d->free_slots.n];
+    } else {
+        if (d->n_slots == d->cap_slots) {
+            d->cap_slots = d->cap_slots ? 2 * d->cap_slots : 256;
+            d->slots = xrealloc(d->slots, d->cap_slots * sizeof *d->slots);
+        }
+        s->id = (uint32_t)d->n_slots++;
+    }
+    d->slots[s->id] = s;
+    map_put(part ? &part->slots[type] : &d->ghosts[type], name, s);
+    if (part) ids_push(&part->ids[type], s->id);
+    return s;
+}
+
+static void forget_id(struct ids *l, uint32_t id)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i] == id) {
+            l->v[i] = l->v[--l->n];
+            return;
+        }
+}
+
+static void slot_free(struct shard *d, struct slot *s)
+{
+    map_del(s->part ? &s->part->slots[s->type] : &d->ghosts[s->type], s->name);
+    if (s->part) forget_id(&s->part->ids[s->type], s->id);
+    d->slots[s->id] = NULL;
+    /* Not through ids_push, which joins equal neighbours and may sort. */
+    if (d->free_slots.n == d->free_slots.cap) {
+        d->free_slots.cap = d->free_slots.cap ? 2 * d->free_slots.cap : 64;
+        d->free_slots.v = xrealloc(d->free_slots.v, d->free_slots.cap * sizeof *d->free_slots.v);
+    }
+    d->free_slots.v[d->free_slots.n++] = s->id;
+    xds_resource_unref(s->now);
+    own_free(s->name);
+    free(s);
+}
+
+void slot_ref(struct slot *s) { s->refs++; }
+
+void slot_unref(struct shard *d, struct slot *s)
+{
+    if (--s->refs == 0) slot_free(d, s);
+}
+
+struct slot *shard_find_ghost(const struct shard *d, enum xds_type type, struct str name)
+{
+    return map_get(&d->ghosts[type], name);
+}
+
+struct slot *shard_ghost(struct shard *d, enum xds_type type, struct str name)
+{
+    struct slot *s = map_get(&d->ghosts[type], name);
+    if (!s) return slot_new(d, NULL, type, name);
+    s->refs++;
+    return s;
+}
+
+struct slot *view_find(const struct view *v, enum xds_type type, struct str name)
+{
+    for (size_t i = 0; i < v->n_parts; i++) {
+        struct slot *s = map_get(&v->parts[i]->slots[type], name);
+        if (s && s->now) return s;
+    }
+    return NULL;
+}
+
+/* ---- refusals ---- */
+static struct str refusal_key(char *out, size_t size, enum xds_type type, struct str name, struct hash128 version)
+{
+    char hex[33];
+    hash128_hex(version, hex);
+    int n = snprintf(out, size, "%d/%s/%.*s", type, hex, STR_FMT(name));
+    return str_make(out, (size_t)n < size ? (size_t)n : size - 1);
+}
+
+static bool is_refused(const struct shard *d, const struct xds_resource *r)
+{
+    char key[1200];
+    return d->refused.n && map_get(&d->refused, refusal_key(key, sizeof key, r->type, r->name, r->version));
+}
+
+void shard_quarantine(struct shard *d, enum xds_type type, struct str name, struct hash128 version)
+{
+    char key[1200];
+    map_put(&d->refused, refusal_key(key, sizeof key, type, name, version), d);
+    for (size_t i = 0; i < d->n_slots; i++) {
+        struct slot *s = d->slots[i];
+        if (s && s->now && s->type == type && str_eq(s->name, name) && hash128_eq(s->now->version, version))
+            s->is_quarantined = true;
+    }
+}
+
+/* ---- parts and views ---- */
+static struct part *part_get(struct shard *d, struct str name)
+{
+    struct part *p = map_get(&d->parts, name);
+    if (p) return p;
+    p = xcalloc(1, sizeof *p);
+    p->name = own(name);
+    map_put(&d->parts, name, p);
+    return p;
+}
+
+static void part_free(struct shard *d, struct part *p)
+{
+    map_del(&d->parts, p->name);
+    for (int t = 0; t < XDS_TYPE_COUNT; t++) {
+        map_release(&p->slots[t]);
+        ids_free(&p->ids[t]);
+    }
+    free(p->views);
+    own_free(p->name);
+    free(p);
+}
+
+static void part_drop_if_unused(struct shard *d, struct part *p)
+{
+    for (int t = 0; t < XDS_TYPE_COUNT; t++)
+        if (p->ids[t].n) return;
+    if (!p->n_views) part_free(d, p);
+}
+
+static struct view *view_get(struct shard *d, struct str name)
+{
+    struct view *v = map_get(&d->views, name);
+    if (v) return v;
+    v = xcalloc(1, sizeof *v);
+    v->name = own(name);
+    map_put(&d->views, name, v);
+    return v;
+}
+
+static void view_drop_parts(struct shard *d, struct view *v)
+{
+    for (size_t i = 0; i < v->n_parts; i++) {
+        struct part *p = v->parts[i];
+        for (size_t j = 0; j < p->n_views; j++)
+            if (p->views[j] == v) p->views[j--] = p->views[--p->n_views];
+        part_drop_if_unused(d, p);
+    }
+    free(v->parts);
+    v->parts = NULL;
+    v->n_parts = 0;
+}
+
+static void view_take_parts(struct shard *d, struct view *v, struct strs names)
+{
+    struct part **parts = xcalloc(names.n, sizeof(struct part *));
+    for (size_t i = 0; i < names.n; i++) {
+        struct part *p = parts[i] = part_get(d, names.v[i]);
+        p->views = xrealloc(p->views, (p->n_views + 1) * sizeof *p->views);
+        p->views[p->n_views++] = v;
+    }
+    view_drop_parts(d, v); /* after the new ones are held */
+    v->parts = parts;
+    v->n_parts = names.n;
+}
+
+static void change_view(struct shard *d, const struct xds_view_change *c)
+{
+    struct view *v = view_get(d, c->view);
+    v->is_known = !c->removed;
+    if (c->removed) return; /* its streams keep what they have until their nodes go or get another view */
+    view_take_parts(d, v, c->parts);
+    for (struct stream *s = v->streams; s; s = s->next_in_view) track_view(s);
+}
+
+/* ---- nodes ---- */
+static void move_stream(struct stream *s, struct view *to)
+{
+    struct stream **at = &s->view->streams;
+    while (*at != s) at = &(*at)->next_in_view;
+    *at = s->next_in_view;
+    s->view = to;
+    s->next_in_view = to->streams;
+    to->streams = s;
+    track_view(s);
+}
+
+static void node_free(struct shard *d, struct node *n)
+{
+    map_del(&d->nodes, n->id);
+    own_free(n->id);
+    own_free(n->spiffe_id);
+    own_free(n->title);
+    free(n);
+}
+
+static void remove_node(struct shard *d, struct node *n)
+{
+    for (struct stream *s = d->streams; s; s = s->next) {
+        if (s->node != n) continue;
+        stream_end(s, GRPC_UNAVAILABLE, "this pod is gone");
+        s->node = NULL;
+    }
+    node_free(d, n);
+}
+
+static void update_streams(struct shard *d, struct node *n)
+{
+    for (struct stream *s = d->streams; s; s = s->next) {
+        if (s->node != n) continue;
+        if (!str_eq(n->spiffe_id, s->peer->spiffe_id))
+            stream_end(s, GRPC_PERMISSION_DENIED, "this pod has another identity now");
+        else if (s->view != n->view)
+            move_stream(s, n->view);
+    }
+}
+
+static void change_node(struct shard *d, const struct xds_node_change *c)
+{
+    struct node *n = map_get(&d->nodes, c->node_id);
+    if (c->removed) {
+        if (n) remove_node(d, n);
+        return;
+    }
+    if (!n) {
+        n = xcalloc(1, sizeof *n);
+        n->id = own(c->node_id);
+        map_put(&d->nodes, n->id, n);
+    }
+    own_free(n->spiffe_id);
+    own_free(n->title);
+    n->spiffe_id = own(c->spiffe_id);
+    n->title = own(c->title);
+    n->view = view_get(d, c->view);
+    update_streams(d, n);
+}
+
+/* ---- a revision ---- */
+static void track_all(struct part *p, struct slot *slot)
+{
+    for (size_t i = 0; i < p->n_views; i++)
+        for (struct stream *s = p->views[i]->streams; s; s = s->next_in_view)
+            if (slot->now)
+                track_slot(s, slot);
+            else if (entries_find(&s->types[slot->type].entries, slot->id))
+                track_gone(s, slot, false);
+}
+
+static void set_slot(struct shard *d, const struct xds_slot_change *c)
+{
+    struct part *p = part_get(d, c->part);
+    struct slot *s = map_get(&p->slots[c->now->type], c->now->name);
+    if (!s) s = slot_new(d, p, c->now->type, c->now->name);
+    bool is_same = s->now && hash128_eq(s->now->version, c->now->version);
+    if (!s->now && s->stamp) s->refs++; /* it was kept by streams only */
+    xds_resource_unref(s->now);
+    s->now = xds_resource_ref(c->now);
+    if (is_same) return;
+    s->stamp = (s->stamp + 1) & STAMP_MASK;
+    if (!s->stamp) s->stamp = 1;
+    s->is_quarantined = is_refused(d, s->now);
+    track_all(p, s);
+}
+
+static void unset_slot(struct shard *d, const struct xds_slot_change *c)
+{
+    struct part *p = map_get(&d->parts, c->part);
+    struct slot *s = p ? map_get(&p->slots[c->type], c->name) : NULL;
+    if (!s || !s->now) return;
+    xds_resource_unref(s->now);
+    s->now = NULL;
+    track_all(p, s);
+    slot_unref(d, s);
+    part_drop_if_unused(d, p);
+}
+
+/* Contents first, so that no view points at what is not there yet; what is gone last, so that a resource that moves
+ * from one part to another is never removed. */
+void shard_apply(struct shard *d, const struct xds_revision *r)
+{
+    d->revision = r->revision;
+    for (each(c, r->slots))
+        if (c->now) set_slot(d, c);
+    for (each(c, r->views)) change_view(d, c);
+    for (each(c, r->nodes)) change_node(d, c);
+    for (each(c, r->slots))
+        if (!c->now) unset_slot(d, c);
+    for (struct stream *s = d->streams; s; s = s->next) {
+        if (!s->node) stream_admit(s);
+        if (s->is_touched) push(s);
+    }
+}
+
+void shard_release(struct shard *d)
+{
+    void *v;
+    size_t at = 0;
+    while (map_next(&d->nodes, &at, NULL, &v)) node_free(d, v);
+    for (at = 0; map_next(&d->views, &at, NULL, &v);) {
+        struct view *view = v;
+        free(view->parts);
+        own_free(view->name);
+        free(view);
+    }
+    for (size_t i = 0; i < d->n_slots; i++)
+        if (d->slots[i]) slot_free(d, d->slots[i]);
+    for (at = 0; map_next(&d->parts, &at, NULL, &v);) part_free(d, v);
+    map_release(&d->nodes);
+    map_release(&d->views);
+    map_release(&d->parts);
+    map_release(&d->refused);
+    for (int t = 0; t < XDS_TYPE_COUNT; t++) map_release(&d->ghosts[t]);
+    ids_free(&d->free_slots);
+    free(d->slots);
+}
