@@ -28,6 +28,8 @@ void deep_call(void (*fn)(void *), void *arg)
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     int failed = pthread_create(&t, &attr, run, &j);
     pthread_attr_destroy(&attr);
-    if (failed) fn(arg); /* no thread to be had: this stack may still suffice */
-    else pthread_join(t, NULL);
+    if (failed)
+        fn(arg); /* no thread to be had: this stack may still suffice */
+    else
+        pthread_join(t, NULL);
 }

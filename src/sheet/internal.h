@@ -129,13 +129,13 @@ struct sheet {
 };
 
 /* Appends to a heap list {v, n} with capacity |cap|. */
-#define heap_push(l, cap, x)                                                        \
-    do {                                                                            \
-        if ((l)->n == (cap)) {                                                      \
-            (cap) = (cap) ? (cap) * 2 : 8;                                          \
-            (l)->v = xrealloc((l)->v, (cap) * sizeof *(l)->v);                      \
-        }                                                                           \
-        (l)->v[(l)->n++] = (x);                                                     \
+#define heap_push(l, cap, x)                                                                                           \
+    do {                                                                                                               \
+        if ((l)->n == (cap)) {                                                                                         \
+            (cap) = (cap) ? (cap)*2 : 8;                                                                               \
+            (l)->v = xrealloc((l)->v, (cap) * sizeof *(l)->v);                                                         \
+        }                                                                                                              \
+        (l)->v[(l)->n++] = (x);                                                                                        \
     } while (0)
 static inline void ids_push(struct ids *l, uint32_t id) { heap_push(l, l->cap, id); }
 

@@ -173,8 +173,10 @@ static void drop(struct sheet *s, struct entry *e)
     entry_set_reads(s, e, NULL, 0);
     fork_leave_base(s, e);
     value_retire(s, e);
-    if (fork_base_of(s, e)) e->flags = ENTRY_GONE;
-    else entry_delete(s, e);
+    if (fork_base_of(s, e))
+        e->flags = ENTRY_GONE;
+    else
+        entry_delete(s, e);
 }
 
 static void last_run_finish(struct sheet *s)

@@ -9,8 +9,8 @@
 /* Something that a file or an API said which is not an object: listed by `osm status`. Replaced as a whole per
  * |where| whenever that place is read again. */
 struct source_problem {
-    int code;         /* errcode.h */
-    struct str where; /* "demo/app.yaml:3:7" */
+    int code;          /* errcode.h */
+    struct str where;  /* "demo/app.yaml:3:7" */
     struct str object; /* title, or empty */
     struct str text;
     bool is_error;
@@ -44,8 +44,8 @@ struct file_source_options {
  * that does, each object stands for itself: one with errors is absent, an unknown kind a warning (E8010). Objects
  * without uid get one made of kind, namespace and name, so that every run agrees. Returns NULL with err only when a
  * folder cannot be read at all. |opt| is copied. */
-MUST struct file_source *file_source_new(struct event_base *base, struct store *store, const struct file_source_options *opt,
-                                         struct err *err);
+MUST struct file_source *file_source_new(struct event_base *base, struct store *store,
+                                         const struct file_source_options *opt, struct err *err);
 void file_source_free(struct file_source *f);
 /* Takes in now what the kernel already reports, instead of at the loop's next turn: a file that was saved before the
  * call is in the store after it (on_batch is called if it changed anything). */

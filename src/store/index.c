@@ -72,10 +72,7 @@ static struct index_terms sort_unique(struct terms *t)
     return out;
 }
 
-bool index_all_allowed(enum kind k)
-{
-    return k == KIND_MESH_CONFIG || k == KIND_TRAFFIC_SPLIT || k == KIND_NAMESPACE;
-}
+bool index_all_allowed(enum kind k) { return k == KIND_MESH_CONFIG || k == KIND_TRAFFIC_SPLIT || k == KIND_NAMESPACE; }
 
 struct index_terms index_terms_of(const struct object *o, struct arena *a)
 {
@@ -84,12 +81,23 @@ struct index_terms index_terms_of(const struct object *o, struct arena *a)
     if (index_all_allowed(o->kind)) add(&t, INDEX_ALL, kind);
     if (!(kind_info(o->kind)->flags & KIND_CLUSTER_SCOPED)) add(&t, INDEX_BY_NAMESPACE, key_of(a, kind, o->meta.ns));
     switch (o->kind) {
-    case KIND_SERVICE: service_terms(&t, kube_service_of(o)); break;
-    case KIND_ENDPOINT_SLICE: slice_terms(&t); break;
-    case KIND_TRAFFIC_TARGET: target_terms(&t, traffic_target_of(o)); break;
-    case KIND_TRAFFIC_SPLIT: split_terms(&t, traffic_split_of(o)); break;
-    case KIND_POD: add(&t, INDEX_PODS_BY_ACCOUNT, in_ns(&t, kube_pod_service_account(kube_pod_of(o)))); break;
-    default: break;
+    case KIND_SERVICE:
+        service_terms(&t, kube_service_of(o));
+        break;
+    case KIND_ENDPOINT_SLICE:
+        slice_terms(&t);
+        break;
+    case KIND_TRAFFIC_TARGET:
+        target_terms(&t, traffic_target_of(o));
+        break;
+    case KIND_TRAFFIC_SPLIT:
+        split_terms(&t, traffic_split_of(o));
+        break;
+    case KIND_POD:
+        add(&t, INDEX_PODS_BY_ACCOUNT, in_ns(&t, kube_pod_service_account(kube_pod_of(o))));
+        break;
+    default:
+        break;
     }
     return sort_unique(&t);
 }

@@ -208,8 +208,10 @@ const struct object *store_peek(const struct store *s, enum kind k, struct str k
 
 struct strs store_keys(const struct store *s, enum kind k, struct arena *a) { return map_keys(&s->objects[k], a); }
 
-void store_on_change(struct store *s, void (*fn)(void *arg, enum kind k, struct str key, const struct object *old,
-                                                 const struct object *now), void *arg)
+void store_on_change(struct store *s,
+                     void (*fn)(void *arg, enum kind k, struct str key, const struct object *old,
+                                const struct object *now),
+                     void *arg)
 {
     s->on_change = fn;
     s->arg = arg;
@@ -226,7 +228,8 @@ static void check_all(struct str kind)
 {
     enum kind k;
     if (kind_lookup(kind, &k) && index_all_allowed(k)) return;
-    fprintf(stderr, "store: INDEX_ALL of %.*s would make every change cost as much as the mesh is large\n", STR_FMT(kind));
+    fprintf(stderr, "store: INDEX_ALL of %.*s would make every change cost as much as the mesh is large\n",
+            STR_FMT(kind));
     abort();
 }
 

@@ -25,16 +25,18 @@ const struct object *store_peek(const struct store *s, enum kind k, struct str k
 struct strs store_keys(const struct store *s, enum kind k, struct arena *a);
 /* A listener is told of every change after it is applied; old or new is NULL. The pipeline uses it to observe the
  * cells that belong to an object. At most one. */
-void store_on_change(struct store *s, void (*fn)(void *arg, enum kind k, struct str key, const struct object *old,
-                                                 const struct object *now), void *arg);
+void store_on_change(struct store *s,
+                     void (*fn)(void *arg, enum kind k, struct str key, const struct object *old,
+                                const struct object *now),
+                     void *arg);
 
 /* ---- inside cells: recorded reads ---- */
 const struct object *store_get(struct cell *c, enum kind k, struct str key);
 
 enum store_index {
-    INDEX_BY_NAMESPACE,       /* key "<kind name>/<ns>" → keys of objects of that kind in that namespace */
-    INDEX_SLICES_BY_SERVICE,  /* key "ns/service" → EndpointSlice keys (label kubernetes.io/service-name) */
-    INDEX_TARGETS_BY_SOURCE,  /* key "ns/sa" → TrafficTarget keys with that ServiceAccount among the sources */
+    INDEX_BY_NAMESPACE,           /* key "<kind name>/<ns>" → keys of objects of that kind in that namespace */
+    INDEX_SLICES_BY_SERVICE,      /* key "ns/service" → EndpointSlice keys (label kubernetes.io/service-name) */
+    INDEX_TARGETS_BY_SOURCE,      /* key "ns/sa" → TrafficTarget keys with that ServiceAccount among the sources */
     INDEX_TARGETS_BY_DESTINATION, /* key "ns/sa" → TrafficTarget keys */
     INDEX_SPLITS_BY_NAMESPACE,    /* key "ns" → TrafficSplit keys */
     INDEX_SERVICES_BY_ADDRESS,    /* key "10.0.0.1" → Service keys with that cluster IP */
@@ -43,7 +45,7 @@ enum store_index {
                                  * sorted map's first) → Service keys: a pod asks once per label of its own */
     INDEX_SPLITS_BY_SERVICE,    /* key "ns/svc" → TrafficSplit keys of that namespace that name the Service as root or
                                  * backend, in any dotted form: the text before the first dot counts */
-    INDEX_ALL,                /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
+    INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
 };
 /* Keys in byte order, valid during this computation; only membership is recorded, not the objects' contents. Empty
  * when none. INDEX_ALL of any other kind is a programming error. */

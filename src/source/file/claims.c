@@ -9,7 +9,8 @@ struct claim {
         struct doc *doc;
         struct object *object; /* borrowed from the doc */
         size_t at;             /* position in the doc */
-    }) holders;
+    })
+    holders;
     bool is_touched;
 };
 

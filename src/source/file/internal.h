@@ -19,21 +19,21 @@ struct file_objects {
 struct doc {
     char *path; /* as opened and as shown: the folder as given, then the path in it */
     int root;
-    bool is_queued;        /* in file_source.queue */
-    int64_t grace_end_ns;  /* monotonic; 0: none. Emptied or vanished, and may return until then */
-    struct hash128 text;   /* of the text that the objects are from */
-    bool has_text;         /* some text of it parsed */
-    bool is_broken;        /* the present one does not, or cannot be read */
-    struct file_objects objects; /* in the order of the text */
-    struct arena *arena;   /* of |problems| */
+    bool is_queued;                  /* in file_source.queue */
+    int64_t grace_end_ns;            /* monotonic; 0: none. Emptied or vanished, and may return until then */
+    struct hash128 text;             /* of the text that the objects are from */
+    bool has_text;                   /* some text of it parsed */
+    bool is_broken;                  /* the present one does not, or cannot be read */
+    struct file_objects objects;     /* in the order of the text */
+    struct arena *arena;             /* of |problems| */
     struct source_problems problems; /* what is wrong with the present text, but the objects' own warnings */
 };
 
 /* ---- read.c ---- */
 struct reading {
     struct file_objects objects; /* the caller's */
-    bool is_parsed; /* false: |objects| is empty, and problems says where the text breaks */
-    bool is_blank;  /* there is nothing in it */
+    bool is_parsed;              /* false: |objects| is empty, and problems says where the text breaks */
+    bool is_blank;               /* there is nothing in it */
 };
 /* Pure: makes objects of |text|. Problems are added to |problems| in |a|. |skip|: kinds passed over, by bit. */
 void read_text(struct str text, const char *path, uint64_t skip, struct arena *a, struct source_problems *problems,
@@ -69,8 +69,8 @@ void keep_only(const struct keep *k, struct strs paths);
 struct watch_events {
     void *arg;
     void (*touched)(void *arg, int root, const char *path); /* may have come, changed or gone */
-    void (*gone)(void *arg, const char *dir); /* a folder and all that is in it */
-    void (*lost)(void *arg);                  /* the kernel dropped events: look at everything */
+    void (*gone)(void *arg, const char *dir);               /* a folder and all that is in it */
+    void (*lost)(void *arg);                                /* the kernel dropped events: look at everything */
 };
 struct watch;
 MUST struct watch *watch_new(struct watch_events to, struct err *err);

@@ -115,7 +115,8 @@ static void read_object(struct reader *r, const struct node *doc)
 {
     struct problems problems = {0};
     struct object *o = object_decode(doc, str_of(r->path), r->a, &problems);
-    if (o) add_object(r, o); /* its warnings stand in it */
+    if (o)
+        add_object(r, o); /* its warnings stand in it */
     else
         for (each(p, problems)) add_decode_problem(r, doc, p);
 }

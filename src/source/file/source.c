@@ -299,8 +299,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     for (size_t it = 0; map_next(&f->docs, &it, NULL, &v);) {
         struct doc *d = v;
         if (!d->grace_end_ns) continue;
-        if (d->grace_end_ns <= now) enqueue(f, d);
-        else if (!next || d->grace_end_ns < next) next = d->grace_end_ns;
+        if (d->grace_end_ns <= now)
+            enqueue(f, d);
+        else if (!next || d->grace_end_ns < next)
+            next = d->grace_end_ns;
     }
     if (next) wake_in(f, (next - now) / 1000000 + 1);
     batch(f, find_missing_dirs(f));
@@ -399,12 +401,12 @@ static void list_warnings(struct file_source *f, const struct doc *d, const stru
     struct arena *a = f->listing;
     for (each(p, o->problems))
         add_problem(a, &f->problems,
-                    (struct source_problem){.code = p->code ? p->code : E_BAD_OBJECT,
-                                            .where = str_fmt(a, "%s:%u:%u", d->path, p->line, p->col),
-                                            .object = object_title(a, o),
-                                            .text = p->path.n ? str_fmt(a, "%.*s: %.*s", STR_FMT(p->path), STR_FMT(p->text))
-                                                              : p->text,
-                                            .is_error = p->is_error});
+                    (struct source_problem){
+                        .code = p->code ? p->code : E_BAD_OBJECT,
+                        .where = str_fmt(a, "%s:%u:%u", d->path, p->line, p->col),
+                        .object = object_title(a, o),
+                        .text = p->path.n ? str_fmt(a, "%.*s: %.*s", STR_FMT(p->path), STR_FMT(p->text)) : p->text,
+                        .is_error = p->is_error});
 }
 
 static void list_doc(struct file_source *f, const struct doc *d)
@@ -423,11 +425,12 @@ static void list_all(struct file_source *f)
     struct strs paths = map_keys(&f->docs, f->listing);
     for (int root = 0; root < f->n_dirs; root++) {
         if (f->is_dir_missing[root])
-            add_problem(f->listing, &f->problems,
-                        (struct source_problem){.code = E_BAD_FILE,
-                                                .where = str_of(f->dirs[root]),
-                                                .text = S("the folder is gone; make it again to give the mesh its objects"),
-                                                .is_error = true});
+            add_problem(
+                f->listing, &f->problems,
+                (struct source_problem){.code = E_BAD_FILE,
+                                        .where = str_of(f->dirs[root]),
+                                        .text = S("the folder is gone; make it again to give the mesh its objects"),
+                                        .is_error = true});
         for (size_t i = 0; i < paths.n; i++) {
             const struct doc *d = map_get(&f->docs, paths.v[i]);
             if (d->root == root) list_doc(f, d);

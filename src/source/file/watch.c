@@ -170,7 +170,8 @@ static void handle(struct watch *w, const struct inotify_event *e)
         return;
     }
     if (!e->len || snprintf(path, sizeof path, "%s/%s", f->path, e->name) >= (int)sizeof path) return;
-    if (e->mask & IN_ISDIR) folder_event(w, f->root, path, e);
+    if (e->mask & IN_ISDIR)
+        folder_event(w, f->root, path, e);
     else if (is_document_name(e->name) && (!(e->mask & IN_CREATE) || is_link(path)))
         w->to.touched(w->to.arg, f->root, path);
 }

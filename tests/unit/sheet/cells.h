@@ -31,9 +31,14 @@ static const struct cell_kind sum_kind = {"sum", &number_table, sum_compute};
 static bool sum_word(struct cell *c, struct str w, int64_t *sum)
 {
     switch (w.p[0]) {
-    case '=': *sum += atoi(w.p + 1); return true;
-    case '%': *sum %= atoi(w.p + 1); return true;
-    case '?': return *sum % 2 == 0;
+    case '=':
+        *sum += atoi(w.p + 1);
+        return true;
+    case '%':
+        *sum %= atoi(w.p + 1);
+        return true;
+    case '?':
+        return *sum % 2 == 0;
     case '+': {
         struct str member = str_sub(w, 1, w.n), set = str_cut(&member, '/');
         sheet_member(c, set, member);
@@ -87,8 +92,10 @@ static const char *run_text(struct sheet *s)
     for (each(c, d.cells)) {
         const struct number *n = c->value;
         buf_fmt(&b, "%s%s %.*s", b.n ? ", " : "", c->kind->name, STR_FMT(c->key));
-        if (!n) buf_c(&b, " gone");
-        else if (c->kind->compute) buf_fmt(&b, "=%lld", (long long)n->n);
+        if (!n)
+            buf_c(&b, " gone");
+        else if (c->kind->compute)
+            buf_fmt(&b, "=%lld", (long long)n->n);
     }
     for (each(c, d.sets))
         buf_fmt(&b, "%s%c%.*s/%.*s", b.n ? ", " : "", c->added ? '+' : '-', STR_FMT(c->set), STR_FMT(c->member));

@@ -32,9 +32,15 @@ static char *random_prog(int key)
     buf_fmt(&b, "=%u", rnd(3));
     for (uint32_t words = rnd(6); words; words--) {
         switch (rnd(5)) {
-        case 0: buf_c(&b, " ?"); break;
-        case 1: buf_fmt(&b, " %%%u", 2 + rnd(3)); break;
-        case 2: buf_fmt(&b, " +set%u/m%u", rnd(SETS), rnd(MEMBERS)); break;
+        case 0:
+            buf_c(&b, " ?");
+            break;
+        case 1:
+            buf_fmt(&b, " %%%u", 2 + rnd(3));
+            break;
+        case 2:
+            buf_fmt(&b, " +set%u/m%u", rnd(SETS), rnd(MEMBERS));
+            break;
         default:
             if (key + 1 < KEYS) buf_fmt(&b, " k%u", (uint32_t)key + 1 + rnd((uint32_t)(KEYS - key - 1)));
         }
@@ -52,15 +58,19 @@ static void change_prog(struct world *w, struct sheet *s, int key)
 
 static void change_observed(struct world *w, struct sheet *s, int key)
 {
-    if (w->observed[key] && rnd(2)) w->observed[key]--, unobserve(s, key_name(key));
-    else w->observed[key]++, observe(s, key_name(key));
+    if (w->observed[key] && rnd(2))
+        w->observed[key]--, unobserve(s, key_name(key));
+    else
+        w->observed[key]++, observe(s, key_name(key));
 }
 
 static void change(struct world *w, struct sheet *s)
 {
     for (uint32_t n = 1 + rnd(4); n; n--) {
-        if (rnd(4) == 0) change_observed(w, s, (int)rnd(KEYS));
-        else change_prog(w, s, (int)rnd(KEYS));
+        if (rnd(4) == 0)
+            change_observed(w, s, (int)rnd(KEYS));
+        else
+            change_prog(w, s, (int)rnd(KEYS));
     }
 }
 

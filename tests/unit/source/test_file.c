@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "source/source.h"
 
-#define NS(name) "apiVersion: v1\nkind: Namespace\nmetadata: {name: " name "}\n"
+#define NS(name)          "apiVersion: v1\nkind: Namespace\nmetadata: {name: " name "}\n"
 #define NS_LABEL(name, l) "apiVersion: v1\nkind: Namespace\nmetadata: {name: " name ", labels: {l: '" l "'}}\n"
 
 static struct {
@@ -106,14 +106,14 @@ static void save(const char *name, const char *text) { save_n(name, text, strlen
 static void wake(evutil_socket_t fd, short what, void *arg) { (void)fd, (void)what, (void)arg; }
 
 /* Turns the loop until |is_true|; fails after 10 s. */
-#define WAIT(is_true)                                                                  \
-    do {                                                                               \
-        int64_t end_ = clock_mono_ns() + (int64_t)10 * 1000000000;                     \
-        while (!(is_true)) {                                                           \
-            if (clock_mono_ns() > end_) fail_msg("never true: %s", #is_true);          \
-            event_base_once(t.base, -1, EV_TIMEOUT, wake, NULL, &(struct timeval){0, 20000}); \
-            event_base_loop(t.base, EVLOOP_ONCE);                                      \
-        }                                                                              \
+#define WAIT(is_true)                                                                                                  \
+    do {                                                                                                               \
+        int64_t end_ = clock_mono_ns() + (int64_t)10 * 1000000000;                                                     \
+        while (!(is_true)) {                                                                                           \
+            if (clock_mono_ns() > end_) fail_msg("never true: %s", #is_true);                                          \
+            event_base_once(t.base, -1, EV_TIMEOUT, wake, NULL, &(struct timeval){0, 20000});                          \
+            event_base_loop(t.base, EVLOOP_ONCE);                                                                      \
+        }                                                                                                              \
     } while (0)
 
 static bool has(const char *ns) { return store_peek(t.store, KIND_NAMESPACE, str_of(ns)) != NULL; }
@@ -136,9 +136,9 @@ static const char *problems(void)
     }
     return str_c(t.arena, buf_view(&b));
 }
-#define assert_problem(text) \
-    do {                     \
-        if (!strstr(problems(), (text))) fail_msg("no \"%s\" in:\n%s", (text), problems()); \
+#define assert_problem(text)                                                                                           \
+    do {                                                                                                               \
+        if (!strstr(problems(), (text))) fail_msg("no \"%s\" in:\n%s", (text), problems());                            \
     } while (0)
 
 static void what_is_there_at_the_start_is_read(void **state)
@@ -176,7 +176,8 @@ static void what_a_manifest_leaves_out_is_the_same_in_every_run(void **state)
     save("one/a.yaml", NS("a"));
     save("one/b.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: b, uid: mine, generation: 3}}");
     start();
-    const struct object *a = store_peek(t.store, KIND_NAMESPACE, S("a")), *b = store_peek(t.store, KIND_NAMESPACE, S("b"));
+    const struct object *a = store_peek(t.store, KIND_NAMESPACE, S("a")),
+                        *b = store_peek(t.store, KIND_NAMESPACE, S("b"));
     assert_int_equal(a->meta.uid.n, 36);
     assert_int_equal(a->meta.created, 0);
     assert_int_equal(a->meta.generation, 0);
@@ -550,10 +551,12 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
 static void warnings_of_objects_are_listed(void **state)
 {
     (void)state;
-    save("one/a.yaml", "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Retry\nmetadata: {name: r, namespace: n}\n"
-                       "spec:\n  source: {kind: ServiceAccount, name: s, namespace: n}\n"
-                       "  destinations: [{kind: Service, name: d, namespace: n}]\n"
-                       "  retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 2, retryBackoffBaseInterval: 1s}\n  nonsense: 1\n");
+    save("one/a.yaml",
+         "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Retry\nmetadata: {name: r, namespace: n}\n"
+         "spec:\n  source: {kind: ServiceAccount, name: s, namespace: n}\n"
+         "  destinations: [{kind: Service, name: d, namespace: n}]\n"
+         "  retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 2, retryBackoffBaseInterval: 1s}\n  nonsense: "
+         "1\n");
     start();
     assert_non_null(store_peek(t.store, KIND_RETRY, S("n/r")));
     assert_problem("W8003 one/a.yaml:8:3 [Retry n/r] spec.nonsense");

@@ -97,8 +97,8 @@ static const char *members(enum store_index i, const char *key)
     return s;
 }
 
-#define SERVICE(name, ip)                                                                                     \
-    "apiVersion: v1\nkind: Service\nmetadata: {name: " name ", namespace: n}\n"                               \
+#define SERVICE(name, ip)                                                                                              \
+    "apiVersion: v1\nkind: Service\nmetadata: {name: " name ", namespace: n}\n"                                        \
     "spec: {clusterIP: " ip ", selector: {z: '1', app: " name "}, ports: [{port: 80}]}\n"
 
 static void an_object_is_seen_by_its_readers(void **state)
@@ -186,7 +186,8 @@ static void targets_and_splits_are_found(void **state)
     (void)state;
     put("{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: t, namespace: n}, spec: {\n"
         " destination: {kind: ServiceAccount, name: to, namespace: n},\n"
-        " sources: [{kind: ServiceAccount, name: from, namespace: m}, {kind: ServiceAccount, name: too, namespace: n}],\n"
+        " sources: [{kind: ServiceAccount, name: from, namespace: m}, {kind: ServiceAccount, name: too, namespace: "
+        "n}],\n"
         " rules: [{kind: TCPRoute, name: r}]}}");
     put("{apiVersion: split.smi-spec.io/v1alpha2, kind: TrafficSplit, metadata: {name: s, namespace: n}, spec: {\n"
         " service: root.n.svc.cluster.local, backends: [{service: v1, weight: 1}, {service: v2.n, weight: 2}]}}");
@@ -248,8 +249,10 @@ static void a_change_of_the_raw_document_alone_is_heard(void **state)
 {
     (void)state;
     store_on_change(store, hear, &heard);
-    put("{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: n}, spec: {containers: [{name: c, image: i}], x: 1}}");
-    put("{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: n}, spec: {containers: [{name: c, image: i}], x: 2}}");
+    put("{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: n}, spec: {containers: [{name: c, image: i}], x: "
+        "1}}");
+    put("{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: n}, spec: {containers: [{name: c, image: i}], x: "
+        "2}}");
     assert_true(str_is(buf_view(&heard), "+n/q ~n/q "));
     buf_free(&heard);
     heard = (struct buf){0};
