@@ -17,7 +17,7 @@ static const struct field sidecar_fields[] = {
     F(max_connections, "maxDataPlaneConnections", F_INT, .max = INT32_MAX, .doc = "The most proxies that one controller serves; 0 for no limit."),
     F(resync_ns, "configResyncInterval", F_DURATION, .flags = LATER, .def = "0s", .doc = "Had a meaning where changes could get lost; here every change is pushed."),
     F(resources, "resources", F_JSON, .doc = "Limits and requests of the sidecar. New pods."),
-    F(tls_min, "tlsMinProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_2", .doc = "The oldest TLS between proxies."),
+    F(tls_min, "tlsMinProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3", .doc = "The oldest TLS between proxies."),
     F(tls_max, "tlsMaxProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3", .doc = "The newest TLS between proxies."),
     F(cipher_suites, "cipherSuites", F_STRS, .doc = "Ciphers for TLS 1.2, by Envoy's names; Envoy's choice when absent."),
     F(ecdh_curves, "ecdhCurves", F_STRS, .doc = "Curves for the key exchange, by Envoy's names; Envoy's choice when absent."),
