@@ -32,7 +32,8 @@ static json_t *node(const struct envoy_bootstrap *b)
 
 static json_t *admin(const struct envoy_bootstrap *b)
 {
-    return PACK("{s:{s:{s:o, s:i}}}", "address", "pipe", "path", text(b->admin_socket, FILE_ADMIN_SOCKET), "mode", 0600);
+    return PACK("{s:{s:{s:o, s:i}}}", "address", "pipe", "path", text(b->admin_socket, FILE_ADMIN_SOCKET), "mode",
+                0600);
 }
 
 static json_t *secret(const char *name, json_t *path)
@@ -43,15 +44,16 @@ static json_t *secret(const char *name, json_t *path)
 
 static json_t *controller_tls(const struct envoy_bootstrap *b)
 {
-    json_t *san = PACK("{s:s, s:{s:o}}", "san_type", "DNS", "matcher", "exact", text(b->controller_dns, NAME_CONTROLLER_DNS));
+    json_t *san =
+        PACK("{s:s, s:{s:o}}", "san_type", "DNS", "matcher", "exact", text(b->controller_dns, NAME_CONTROLLER_DNS));
     json_t *validation =
         PACK("{s:{s:[o]}, s:o}", "default_validation_context", "match_typed_subject_alt_names", san,
              "validation_context_sds_secret_config", secret(SDS_BUNDLE, text(b->bundle_file, FILE_SDS_BUNDLE)));
-    json_t *common = PACK("{s:[s], s:{s:s, s:s}, s:[o], s:o}", "alpn_protocols", "h2", "tls_params",
-                          "tls_minimum_protocol_version", "TLSv1_3", "tls_maximum_protocol_version", "TLSv1_3",
-                          "tls_certificate_sds_secret_configs",
-                          secret(SDS_CERTIFICATE, text(b->certificate_file, FILE_SDS_CERTIFICATE)),
-                          "combined_validation_context", validation);
+    json_t *common =
+        PACK("{s:[s], s:{s:s, s:s}, s:[o], s:o}", "alpn_protocols", "h2", "tls_params", "tls_minimum_protocol_version",
+             "TLSv1_3", "tls_maximum_protocol_version", "TLSv1_3", "tls_certificate_sds_secret_configs",
+             secret(SDS_CERTIFICATE, text(b->certificate_file, FILE_SDS_CERTIFICATE)), "combined_validation_context",
+             validation);
     return PACK("{s:s, s:{s:s, s:o, s:o}}", "name", "envoy.transport_sockets.tls", "typed_config", "@type",
                 TYPE("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"), "sni",
                 text(b->controller_dns, NAME_CONTROLLER_DNS), "common_tls_context", common);
@@ -78,11 +80,12 @@ static json_t *controller_cluster(const struct envoy_bootstrap *b)
 {
     json_t *address = PACK("{s:{s:o, s:I}}", "socket_address", "address", text(b->controller_address, ""), "port_value",
                            (json_int_t)(b->controller_port ? b->controller_port : PORT_XDS));
-    json_t *endpoints = PACK("{s:s, s:[{s:[{s:{s:o}}]}]}", "cluster_name", NAME_ADS_CLUSTER, "endpoints", "lb_endpoints",
-                             "endpoint", "address", address);
+    json_t *endpoints = PACK("{s:s, s:[{s:[{s:{s:o}}]}]}", "cluster_name", NAME_ADS_CLUSTER, "endpoints",
+                             "lb_endpoints", "endpoint", "address", address);
     return PACK("{s:s, s:s, s:s, s:o, s:o, s:o}", "name", NAME_ADS_CLUSTER, "type",
                 is_numeric(b->controller_address) ? "STATIC" : "STRICT_DNS", "connect_timeout", "5s", "load_assignment",
-                endpoints, "typed_extension_protocol_options", controller_http(), "transport_socket", controller_tls(b));
+                endpoints, "typed_extension_protocol_options", controller_http(), "transport_socket",
+                controller_tls(b));
 }
 
 /* One aggregated delta stream. Without a fetch timeout Envoy would go live with nothing when the controller is slow. */
@@ -99,11 +102,13 @@ static json_t *dynamic_resources(void)
 /* Statistics that nobody reads cost memory per cluster and listener: only these are kept. */
 static json_t *stats_config(void)
 {
-    static const char *const prefixes[] = {"osm.", "server.", "sds.", "control_plane.", "cluster_manager.", "listener_manager."};
+    static const char *const prefixes[] = {"osm.",           "server.",          "sds.",
+                                           "control_plane.", "cluster_manager.", "listener_manager."};
     json_t *patterns = json_array();
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         json_array_append_new(patterns, PACK("{s:s}", "prefix", prefixes[i]));
-    return PACK("{s:b, s:{s:{s:o}}}", "use_all_default_tags", 0, "stats_matcher", "inclusion_list", "patterns", patterns);
+    return PACK("{s:b, s:{s:{s:o}}}", "use_all_default_tags", 0, "stats_matcher", "inclusion_list", "patterns",
+                patterns);
 }
 
 static json_t *monitor(const char *name, const char *type, const char *field, int64_t value)
@@ -119,28 +124,33 @@ static json_t *on_heap(const char *action, double threshold)
 
 static json_t *overload_manager(const struct envoy_bootstrap *b)
 {
-    json_t *monitors = PACK("[o]", monitor("envoy.resource_monitors.global_downstream_max_connections",
-                                           TYPE("envoy.extensions.resource_monitors.downstream_connections.v3."
-                                                "DownstreamConnectionsConfig"),
-                                           "max_active_downstream_connections",
-                                           b->max_connections ? b->max_connections : 50000));
+    json_t *monitors =
+        PACK("[o]", monitor("envoy.resource_monitors.global_downstream_max_connections",
+                            TYPE("envoy.extensions.resource_monitors.downstream_connections.v3."
+                                 "DownstreamConnectionsConfig"),
+                            "max_active_downstream_connections", b->max_connections ? b->max_connections : 50000));
     json_t *m = PACK("{s:s, s:O}", "refresh_interval", "1s", "resource_monitors", monitors);
     if (b->max_heap_bytes) {
-        json_array_append_new(monitors, monitor("envoy.resource_monitors.fixed_heap",
-                                                TYPE("envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig"),
-                                                "max_heap_size_bytes", b->max_heap_bytes));
-        json_object_set_new(m, "actions", PACK("[o, o]", on_heap("envoy.overload_actions.shrink_heap", 0.9),
-                                               on_heap("envoy.overload_actions.stop_accepting_requests", 0.95)));
+        json_array_append_new(monitors,
+                              monitor("envoy.resource_monitors.fixed_heap",
+                                      TYPE("envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig"),
+                                      "max_heap_size_bytes", b->max_heap_bytes));
+        json_object_set_new(m, "actions",
+                            PACK("[o, o]", on_heap("envoy.overload_actions.shrink_heap", 0.9),
+                                 on_heap("envoy.overload_actions.stop_accepting_requests", 0.95)));
     }
     json_decref(monitors);
     return m;
 }
 
-/* The limit of a regular expression's program: admission refuses above 900 (base/regex.h). */
+/* The limit of a regular expression's program: admission refuses above 900 (base/regex.h).
+ * Repeated headers: by default RBAC looks at the values one by one and is content with one that matches, so that a
+ * caller could add the value that the policy wants beside the one that the application reads. */
 static json_t *runtime(void)
 {
-    return PACK("{s:[{s:s, s:{s:i}}]}", "layers", "name", "static", "static_layer", "re2.max_program_size.error_level",
-                1000);
+    return PACK("{s:[{s:s, s:{s:i, s:b}}]}", "layers", "name", "static", "static_layer",
+                "re2.max_program_size.error_level", 1000, "envoy.reloadable_features.rbac_match_headers_individually",
+                0);
 }
 
 /* Level and name of SOL_SOCKET, SO_MARK as Linux numbers them. */
@@ -152,10 +162,10 @@ static json_t *bind_with_mark(int64_t mark)
 
 static json_t *bootstrap(const struct envoy_bootstrap *b)
 {
-    json_t *j = PACK("{s:o, s:o, s:o, s:{s:[o]}, s:o, s:o, s:o}", "node", node(b), "admin", admin(b),
-                     "dynamic_resources", dynamic_resources(), "static_resources", "clusters", controller_cluster(b),
-                     "stats_config", stats_config(), "overload_manager", overload_manager(b), "layered_runtime",
-                     runtime());
+    json_t *j =
+        PACK("{s:o, s:o, s:o, s:{s:[o]}, s:o, s:o, s:o}", "node", node(b), "admin", admin(b), "dynamic_resources",
+             dynamic_resources(), "static_resources", "clusters", controller_cluster(b), "stats_config", stats_config(),
+             "overload_manager", overload_manager(b), "layered_runtime", runtime());
     json_object_set_new(j, "deferred_stat_options", PACK("{s:b}", "enable_deferred_creation_stats", 1));
     /* A series that is idle for so long is dropped; it comes back from zero. */
     json_object_set_new(j, "stats_flush_interval", json_string("5s"));

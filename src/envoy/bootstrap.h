@@ -11,9 +11,9 @@ struct envoy_bootstrap {
     int64_t controller_port;       /* 0: PORT_XDS */
     struct str controller_dns;     /* DNS SAN that the controller's certificate must have */
     struct str certificate_file, bundle_file, admin_socket;
-    int64_t mark;                  /* SO_MARK of Envoy's own connections, where capture goes by mark; 0: none */
-    int64_t max_heap_bytes;        /* Envoy sheds load before it reaches this; 0: no limit */
-    int64_t max_connections;       /* downstream, in all; 0: 50,000 */
+    int64_t mark;            /* SO_MARK of Envoy's own connections, where capture goes by mark; 0: none */
+    int64_t max_heap_bytes;  /* Envoy sheds load before it reaches this; 0: no limit */
+    int64_t max_connections; /* downstream, in all; 0: 50,000 */
 };
 
 /* Appends the JSON. Pure: equal input, equal bytes. Envoy does not start unless both SDS files exist. */

@@ -2,7 +2,7 @@
 
 #include "envoy/encode.h"
 
-#define CLUSTER(x) ENVOY__CONFIG__CLUSTER__V3__CLUSTER__##x
+#define CLUSTER(x)       ENVOY__CONFIG__CLUSTER__V3__CLUSTER__##x
 #define HTTP_OPTIONS_KEY "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 /* Envoy's defaults would refuse the 1025th connection. */

@@ -3,17 +3,17 @@
 #include "envoy/envoy.h"
 #include "envoy/pb.h"
 
-#define FILTER_HCM "envoy.filters.network.http_connection_manager"
-#define FILTER_TCP_PROXY "envoy.filters.network.tcp_proxy"
+#define FILTER_HCM          "envoy.filters.network.http_connection_manager"
+#define FILTER_TCP_PROXY    "envoy.filters.network.tcp_proxy"
 #define FILTER_NETWORK_RBAC "envoy.filters.network.rbac"
-#define FILTER_HTTP_RBAC "envoy.filters.http.rbac"
-#define FILTER_ROUTER "envoy.filters.http.router"
-#define SOCKET_TLS "envoy.transport_sockets.tls"
-#define LISTENER_CAPTURE "capture"
-#define LISTENER_INBOUND "inbound"
+#define FILTER_HTTP_RBAC    "envoy.filters.http.rbac"
+#define FILTER_ROUTER       "envoy.filters.http.router"
+#define SOCKET_TLS          "envoy.transport_sockets.tls"
+#define LISTENER_CAPTURE    "capture"
+#define LISTENER_INBOUND    "inbound"
 #define CLUSTER_PASSTHROUGH "passthrough"
-#define CLUSTER_NONE "none" /* no endpoint, ever: a connection sent there is closed */
-#define METADATA_OSM "osm"  /* namespace of endpoint metadata */
+#define CLUSTER_NONE        "none" /* no endpoint, ever: a connection sent there is closed */
+#define METADATA_OSM        "osm"  /* namespace of endpoint metadata */
 
 /* Which way a connection goes, seen from the pod. */
 enum direction { DIR_OUTBOUND, DIR_INBOUND };
@@ -62,13 +62,13 @@ PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct st
 struct http_options {
     enum direction direction; /* inbound: RBAC, denying all that the route configuration does not allow */
     struct str route_config;
-    struct str service;       /* "ns/svc", for statistics */
-    bool path_rules;          /* inbound: policy looks at paths */
+    struct str service; /* "ns/svc", for statistics */
+    bool path_rules;    /* inbound: policy looks at paths */
 };
 PbFilter *encode_http(struct encoder *e, const struct http_options *o);
 /* tcp.c */
-/* By weight; an empty list closes. */
-PbFilter *encode_tcp_weighted(struct encoder *e, const struct plan_weight *v, size_t n);
+/* By weight; the share that is denied, or everything when there are no clusters, is closed. */
+PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l);
 PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, PbAccessLog *log);
 PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
 

@@ -15,7 +15,7 @@ struct envoy_resources {
     struct envoy_resource *v;
     size_t n;
 };
-struct envoy_bundle { /* the value of the cells below */
+struct envoy_bundle {                 /* the value of the cells below */
     struct envoy_resources resources; /* by (type, name) */
 };
 extern const struct table envoy_bundle_table;
@@ -38,8 +38,8 @@ void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct 
 void envoy_encode_base(struct arena *a, const struct plan_base *p, struct envoy_bundle *out);
 
 /* Readable JSON in protobuf's own mapping, messages inside an Any spelt out: what the golden tests keep and what a
- * static bootstrap of Envoy takes. Two blanks of indentation, fields in number order. An Any of an unknown type keeps its bytes in
- * base64.
+ * static bootstrap of Envoy takes. Two blanks of indentation, fields in number order. An Any of an unknown type keeps
+ * its bytes in base64.
  *   {"clusters": [...], "endpoints": [...], "listeners": [...], "routes": [...]}, a kind without members left out. */
 void envoy_bundle_to_json(const struct envoy_bundle *b, struct buf *out);
 /* One resource; bytes that do not parse give the JSON null. */

@@ -88,17 +88,38 @@ static void print_enum(struct printer *p, const ProtobufCEnumDescriptor *d, int 
 static void print_scalar(struct printer *p, const ProtobufCFieldDescriptor *f, const void *v)
 {
     switch (f->type) {
-    case PROTOBUF_C_TYPE_ENUM: print_enum(p, f->descriptor, *(const int *)v); break;
-    case PROTOBUF_C_TYPE_BOOL: buf_c(p->out, *(const protobuf_c_boolean *)v ? "true" : "false"); break;
-    case PROTOBUF_C_TYPE_UINT32: buf_fmt(p->out, "%" PRIu32, *(const uint32_t *)v); break;
-    case PROTOBUF_C_TYPE_INT32: buf_fmt(p->out, "%" PRId32, *(const int32_t *)v); break;
-    case PROTOBUF_C_TYPE_UINT64: buf_fmt(p->out, "\"%" PRIu64 "\"", *(const uint64_t *)v); break;
-    case PROTOBUF_C_TYPE_INT64: buf_fmt(p->out, "\"%" PRId64 "\"", *(const int64_t *)v); break;
-    case PROTOBUF_C_TYPE_DOUBLE: buf_fmt(p->out, "%.17g", *(const double *)v); break;
-    case PROTOBUF_C_TYPE_STRING: buf_json_str(p->out, str_of(*(char *const *)v)); break;
-    case PROTOBUF_C_TYPE_BYTES: print_bytes(p, *(const ProtobufCBinaryData *)v); break;
-    case PROTOBUF_C_TYPE_MESSAGE: print_message(p, *(ProtobufCMessage *const *)v); break;
-    default: abort(); /* a type that no message of proto/ has */
+    case PROTOBUF_C_TYPE_ENUM:
+        print_enum(p, f->descriptor, *(const int *)v);
+        break;
+    case PROTOBUF_C_TYPE_BOOL:
+        buf_c(p->out, *(const protobuf_c_boolean *)v ? "true" : "false");
+        break;
+    case PROTOBUF_C_TYPE_UINT32:
+        buf_fmt(p->out, "%" PRIu32, *(const uint32_t *)v);
+        break;
+    case PROTOBUF_C_TYPE_INT32:
+        buf_fmt(p->out, "%" PRId32, *(const int32_t *)v);
+        break;
+    case PROTOBUF_C_TYPE_UINT64:
+        buf_fmt(p->out, "\"%" PRIu64 "\"", *(const uint64_t *)v);
+        break;
+    case PROTOBUF_C_TYPE_INT64:
+        buf_fmt(p->out, "\"%" PRId64 "\"", *(const int64_t *)v);
+        break;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        buf_fmt(p->out, "%.17g", *(const double *)v);
+        break;
+    case PROTOBUF_C_TYPE_STRING:
+        buf_json_str(p->out, str_of(*(char *const *)v));
+        break;
+    case PROTOBUF_C_TYPE_BYTES:
+        print_bytes(p, *(const ProtobufCBinaryData *)v);
+        break;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        print_message(p, *(ProtobufCMessage *const *)v);
+        break;
+    default:
+        abort(); /* a type that no message of proto/ has */
     }
 }
 
@@ -115,12 +136,16 @@ static size_t count_of(const ProtobufCMessage *m, const ProtobufCFieldDescriptor
 static size_t size_of(ProtobufCType t)
 {
     switch (t) {
-    case PROTOBUF_C_TYPE_BOOL: return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_BOOL:
+        return sizeof(protobuf_c_boolean);
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
     case PROTOBUF_C_TYPE_ENUM:
     case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_INT32: return 4;
-    default: return 8; /* pointers, 64-bit numbers */
+    case PROTOBUF_C_TYPE_INT32:
+        return 4;
+    default:
+        return 8; /* pointers, 64-bit numbers */
     }
 }
 

@@ -39,7 +39,7 @@ void encode_outbound_listener(struct encoder *e, const struct plan_listener *p)
         struct http_options o = {.direction = DIR_OUTBOUND, .route_config = p->route_config, .service = p->service};
         f = encode_http(e, &o);
     } else {
-        f = encode_tcp_weighted(e, p->clusters.v, p->clusters.n);
+        f = encode_tcp_outbound(e, p);
         for (each(w, p->clusters)) list_push(a, &r.clusters, w->cluster);
     }
     PB_ADD(a, m, filter_chains, chain_of(a, f));

@@ -3,44 +3,45 @@
  * The generated names are long; every message of proto/ has a short one here: `struct` type PbCluster, made by
  * NEW(a, Cluster). Messages, their strings and lists live in the arena and are never freed one by one. */
 #pragma once
-#include "google/protobuf/any.pb-c.h"
-#include "google/protobuf/duration.pb-c.h"
-#include "google/protobuf/wrappers.pb-c.h"
-#include "google/protobuf/struct.pb-c.h"
+#include "envoy/config/accesslog/v3/accesslog.pb-c.h"
+#include "envoy/config/cluster/v3/circuit_breaker.pb-c.h"
+#include "envoy/config/cluster/v3/cluster.pb-c.h"
 #include "envoy/config/core/v3/address.pb-c.h"
 #include "envoy/config/core/v3/base.pb-c.h"
 #include "envoy/config/core/v3/config_source.pb-c.h"
 #include "envoy/config/core/v3/protocol.pb-c.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"
-#include "envoy/data/accesslog/v3/accesslog.pb-c.h"
-#include "envoy/config/accesslog/v3/accesslog.pb-c.h"
-#include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
-#include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
-#include "envoy/type/v3/scope.pb-c.h"
-#include "envoy/extensions/access_loggers/stats/v3/stats.pb-c.h"
-#include "envoy/type/matcher/v3/regex.pb-c.h"
-#include "envoy/type/matcher/v3/string.pb-c.h"
-#include "envoy/type/matcher/v3/path.pb-c.h"
-#include "envoy/config/route/v3/route_components.pb-c.h"
-#include "envoy/config/route/v3/route.pb-c.h"
-#include "envoy/config/rbac/v3/rbac.pb-c.h"
-#include "envoy/config/endpoint/v3/endpoint_components.pb-c.h"
 #include "envoy/config/endpoint/v3/endpoint.pb-c.h"
-#include "envoy/config/cluster/v3/circuit_breaker.pb-c.h"
-#include "envoy/config/cluster/v3/cluster.pb-c.h"
-#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
-#include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
-#include "envoy/extensions/transport_sockets/tls/v3/common.pb-c.h"
-#include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
-#include "envoy/config/listener/v3/listener_components.pb-c.h"
+#include "envoy/config/endpoint/v3/endpoint_components.pb-c.h"
 #include "envoy/config/listener/v3/listener.pb-c.h"
-#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb-c.h"
-#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
+#include "envoy/config/listener/v3/listener_components.pb-c.h"
+#include "envoy/config/rbac/v3/rbac.pb-c.h"
+#include "envoy/config/route/v3/route.pb-c.h"
+#include "envoy/config/route/v3/route_components.pb-c.h"
+#include "envoy/data/accesslog/v3/accesslog.pb-c.h"
+#include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
+#include "envoy/extensions/access_loggers/stats/v3/stats.pb-c.h"
+#include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb-c.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
+#include "envoy/extensions/transport_sockets/tls/v3/common.pb-c.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
+#include "envoy/type/matcher/v3/path.pb-c.h"
+#include "envoy/type/matcher/v3/regex.pb-c.h"
+#include "envoy/type/matcher/v3/string.pb-c.h"
+#include "envoy/type/v3/percent.pb-c.h"
+#include "envoy/type/v3/scope.pb-c.h"
+#include "google/protobuf/any.pb-c.h"
+#include "google/protobuf/duration.pb-c.h"
+#include "google/protobuf/struct.pb-c.h"
+#include "google/protobuf/wrappers.pb-c.h"
 
 #include "base/list.h"
 
@@ -138,6 +139,8 @@
     X(HttpFilter, Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter, envoy__extensions__filters__network__http_connection_manager__v3__http_filter) \
     X(StructField, Google__Protobuf__Struct__FieldsEntry, google__protobuf__struct__fields_entry) \
     X(MetadataEntry, Envoy__Config__Core__V3__Metadata__FilterMetadataEntry, envoy__config__core__v3__metadata__filter_metadata_entry) \
+    X(RuntimeFraction, Envoy__Config__Core__V3__RuntimeFractionalPercent, envoy__config__core__v3__runtime_fractional_percent) \
+    X(Fraction, Envoy__Type__V3__FractionalPercent, envoy__type__v3__fractional_percent) \
     X(PolicyEntry, Envoy__Config__Rbac__V3__RBAC__PoliciesEntry, envoy__config__rbac__v3__rbac__policies_entry) \
     X(RouteConfigEntry, Envoy__Config__Route__V3__RouteConfiguration__TypedPerFilterConfigEntry, envoy__config__route__v3__route_configuration__typed_per_filter_config_entry) \
     X(ClusterOption, Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry, envoy__config__cluster__v3__cluster__typed_extension_protocol_options_entry)
@@ -146,8 +149,8 @@
 /* A zeroed message with the defaults of |d|. */
 void *pb_new(struct arena *a, const ProtobufCMessageDescriptor *d);
 
-#define PB_DECLARE(name, type, prefix)                                                                                \
-    typedef type Pb##name;                                                                                            \
+#define PB_DECLARE(name, type, prefix)                                                                                 \
+    typedef type Pb##name;                                                                                             \
     static inline Pb##name *pb_new_##name(struct arena *a) { return pb_new(a, &prefix##__descriptor); }
 PB_MESSAGES(PB_DECLARE)
 #undef PB_DECLARE
@@ -158,7 +161,7 @@ PB_MESSAGES(PB_DECLARE)
 /* Appends to the repeated field |f| of |m|, which only this macro fills. */
 #define PB_ADD(a, m, f, x) (*(__typeof__((m)->f))list_grow((a), (void **)&(m)->f, &(m)->n_##f, sizeof *(m)->f) = (x))
 /* Sets the member |f| of a oneof and with it the oneof's case. */
-#define PB_ONE(m, f, x) ((m)->f = (x), pb_choose(&(m)->base, #f))
+#define PB_ONE(m, f, x)    ((m)->f = (x), pb_choose(&(m)->base, #f))
 void pb_choose(ProtobufCMessage *m, const char *field);
 
 /* NUL-terminated copy for a string field. */

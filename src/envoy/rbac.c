@@ -54,8 +54,7 @@ static PbPermission *anything(struct arena *a)
     return p;
 }
 
-/* A header that stands several times is judged as its values joined by ',', which is what it means in HTTP; so a
- * second value can only make a match fail that does not itself allow for more text. */
+/* The bootstrap's runtime makes Envoy judge a repeated header as its values joined by ',' (see bootstrap.c). */
 static PbPermission *permission(struct arena *a, const struct plan_rule *r)
 {
     PbPermissionSet *set = NEW(a, PermissionSet);

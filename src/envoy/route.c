@@ -12,22 +12,18 @@ static PbWeightedCluster *weighted(struct arena *a, const struct plan_weight *v,
     return m;
 }
 
-static PbDirectResponse *no_backend(struct arena *a)
+static void answer(struct arena *a, PbRoute *r, uint32_t status, const char *why)
 {
     PbDataSource *body = NEW(a, DataSource);
-    PB_ONE(body, inline_string, "no_backend");
+    PB_ONE(body, inline_string, (char *)why);
     PbDirectResponse *m = NEW(a, DirectResponse);
-    m->status = 503;
+    m->status = status;
     m->body = body;
-    return m;
+    PB_ONE(r, direct_response, m);
 }
 
-static void to_clusters(struct arena *a, PbRoute *r, const struct plan_weight *v, size_t n)
+static void forward(struct arena *a, PbRoute *r, const struct plan_weight *v, size_t n)
 {
-    if (!n) {
-        PB_ONE(r, direct_response, no_backend(a));
-        return;
-    }
     PbRouteAction *to = NEW(a, RouteAction);
     if (n == 1)
         PB_ONE(to, cluster, pb_str(a, v->cluster));
@@ -37,27 +33,71 @@ static void to_clusters(struct arena *a, PbRoute *r, const struct plan_weight *v
     PB_ONE(r, route, to);
 }
 
-/* One virtual host for every name, all paths: the address has decided where the call goes. */
-static PbRouteConfig *everything(struct arena *a, struct str name, const struct plan_weight *v, size_t n)
+static PbRoute *any_path(struct arena *a)
 {
-    PbRouteMatch *match = NEW(a, RouteMatch);
-    PB_ONE(match, prefix, "/");
-    PbRoute *route = NEW(a, Route);
-    route->match = match;
-    to_clusters(a, route, v, n);
-    PbVirtualHost *host = NEW(a, VirtualHost);
-    host->name = "all";
-    PB_ADD(a, host, domains, "*");
-    PB_ADD(a, host, routes, route);
+    PbRoute *r = NEW(a, Route);
+    r->match = NEW(a, RouteMatch);
+    PB_ONE(r->match, prefix, "/");
+    return r;
+}
+
+/* One virtual host for every name: the address has decided where the call goes. */
+static PbVirtualHost *only_host(struct arena *a)
+{
+    PbVirtualHost *m = NEW(a, VirtualHost);
+    m->name = "all";
+    PB_ADD(a, m, domains, "*");
+    return m;
+}
+
+static PbRouteConfig *route_config(struct arena *a, struct str name, PbVirtualHost *host)
+{
     PbRouteConfig *m = NEW(a, RouteConfig);
     m->name = pb_str(a, name);
     PB_ADD(a, m, virtual_hosts, host);
     return m;
 }
 
+/* |part| of |total|, in millionths; rounded up, since it is a share to be refused. */
+static PbRuntimeFraction *share(struct arena *a, int64_t part, int64_t total)
+{
+    PbRuntimeFraction *m = NEW(a, RuntimeFraction);
+    m->default_value = NEW(a, Fraction);
+    m->default_value->denominator = ENVOY__TYPE__V3__FRACTIONAL_PERCENT__DENOMINATOR_TYPE__MILLION;
+    m->default_value->numerator = (uint32_t)((part * 1000000 + total - 1) / total);
+    return m;
+}
+
+static int64_t sum(const struct plan_route_config *p)
+{
+    int64_t n = p->denied;
+    for (each(w, p->clusters)) n += w->weight;
+    return n;
+}
+
+/* First the share that the caller may not reach, then the rest by weight. */
+static void outbound_routes(struct arena *a, PbVirtualHost *host, const struct plan_route_config *p)
+{
+    if (p->denied) {
+        PbRoute *refused = any_path(a);
+        if (p->clusters.n) refused->match->runtime_fraction = share(a, p->denied, sum(p));
+        answer(a, refused, 403, "no_policy");
+        PB_ADD(a, host, routes, refused);
+        if (!p->clusters.n) return;
+    }
+    PbRoute *rest = any_path(a);
+    if (p->clusters.n)
+        forward(a, rest, p->clusters.v, p->clusters.n);
+    else
+        answer(a, rest, 503, "no_backend");
+    PB_ADD(a, host, routes, rest);
+}
+
 void encode_outbound_route(struct encoder *e, const struct plan_route_config *p)
 {
-    PbRouteConfig *m = everything(e->a, p->name, p->clusters.v, p->clusters.n);
+    PbVirtualHost *host = only_host(e->a);
+    outbound_routes(e->a, host, p);
+    PbRouteConfig *m = route_config(e->a, p->name, host);
     struct envoy_resource r = {.type = ENVOY_ROUTE, .name = p->name, .origin = p->origin};
     for (each(w, p->clusters)) list_push(e->a, &r.clusters, w->cluster);
     encode_resource(e, &m->base, r);
@@ -80,7 +120,11 @@ static void add_access(struct arena *a, PbRouteConfig *m, const struct plan_chai
 void encode_inbound_route(struct encoder *e, const struct plan_chain *chain)
 {
     struct plan_weight local = {.cluster = chain->local_cluster, .weight = 1};
-    PbRouteConfig *m = everything(e->a, chain->route_config, &local, 1);
+    PbVirtualHost *host = only_host(e->a);
+    PbRoute *route = any_path(e->a);
+    forward(e->a, route, &local, 1);
+    PB_ADD(e->a, host, routes, route);
+    PbRouteConfig *m = route_config(e->a, chain->route_config, host);
     add_access(e->a, m, chain);
     struct envoy_resource r = {.type = ENVOY_ROUTE, .name = chain->route_config, .origin = chain->origin};
     list_push(e->a, &r.clusters, chain->local_cluster);

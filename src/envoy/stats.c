@@ -1,7 +1,7 @@
 #include "envoy/encode.h"
 
-/* Per listener; series beyond these are dropped, so that nobody can fill a sidecar's memory, and idle ones are evicted. A
- * scope shared by name would limit them together, but ends Envoy 1.40 with a crash when it shuts down. */
+/* Per listener; series beyond these are dropped, so that nobody can fill a sidecar's memory, and idle ones are evicted.
+ * A scope shared by name would limit them together, but ends Envoy 1.40 with a crash when it shuts down. */
 enum { MAX_COUNTERS = 1000, MAX_HISTOGRAMS = 250 };
 
 struct tag {
@@ -12,14 +12,10 @@ struct tag {
 #define NODE(key) "%CEL(xds.node.metadata." key ")%"
 #define PEER(key) "%UPSTREAM_METADATA(" METADATA_OSM ":" key ")%"
 static const struct tag outbound_tags[] = {
-    {"direction", "outbound"},
-    {"source_namespace", NODE("namespace")},
-    {"source_kind", NODE("kind")},
-    {"source_name", NODE("name")},
-    {"source_pod", NODE("pod")},
-    {"destination_namespace", PEER("namespace")},
-    {"destination_kind", PEER("kind")},
-    {"destination_name", PEER("name")},
+    {"direction", "outbound"},          {"source_namespace", NODE("namespace")},
+    {"source_kind", NODE("kind")},      {"source_name", NODE("name")},
+    {"source_pod", NODE("pod")},        {"destination_namespace", PEER("namespace")},
+    {"destination_kind", PEER("kind")}, {"destination_name", PEER("name")},
     {"destination_pod", PEER("pod")},
 };
 /* The server's side knows the caller by certificate only: an account, no pod. */

@@ -8,15 +8,11 @@ PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessag
     return m;
 }
 
-static PbTcpWeightedCluster *weighted(struct arena *a, const struct plan_weight *v, size_t n)
+static PbTcpClusterWeight *weight(struct arena *a, struct str cluster, int64_t n)
 {
-    PbTcpWeightedCluster *m = NEW(a, TcpWeightedCluster);
-    for (const struct plan_weight *w = v; w < v + n; w++) {
-        PbTcpClusterWeight *cw = NEW(a, TcpClusterWeight);
-        cw->name = pb_str(a, w->cluster);
-        cw->weight = (uint32_t)w->weight;
-        PB_ADD(a, m, clusters, cw);
-    }
+    PbTcpClusterWeight *m = NEW(a, TcpClusterWeight);
+    m->name = pb_str(a, cluster);
+    m->weight = (uint32_t)n;
     return m;
 }
 
@@ -29,12 +25,22 @@ static PbTcpProxy *proxy(struct encoder *e, const char *stat_prefix, PbAccessLog
     return m;
 }
 
-PbFilter *encode_tcp_weighted(struct encoder *e, const struct plan_weight *v, size_t n)
+static struct str destination(const struct plan_listener *l)
 {
-    if (n == 0) return encode_tcp(e, "outbound", S(CLUSTER_NONE), encode_request_log(e));
-    if (n == 1) return encode_tcp(e, "outbound", v->cluster, encode_request_log(e));
+    if (l->passthrough) return S(CLUSTER_PASSTHROUGH);
+    if (l->clusters.n == 1 && !l->denied) return l->clusters.v->cluster;
+    return l->clusters.n ? STR_NULL : S(CLUSTER_NONE);
+}
+
+PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l)
+{
+    struct str only = destination(l);
+    if (only.n) return encode_tcp(e, "outbound", only, encode_request_log(e));
     PbTcpProxy *m = proxy(e, "outbound", encode_request_log(e));
-    PB_ONE(m, weighted_clusters, weighted(e->a, v, n));
+    PbTcpWeightedCluster *all = NEW(e->a, TcpWeightedCluster);
+    for (each(w, l->clusters)) PB_ADD(e->a, all, clusters, weight(e->a, w->cluster, w->weight));
+    if (l->denied) PB_ADD(e->a, all, clusters, weight(e->a, S(CLUSTER_NONE), l->denied));
+    PB_ONE(m, weighted_clusters, all);
     return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
 }
 

@@ -3,6 +3,7 @@ import copy
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,13 +11,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pods
 import pytest
 
 SOURCE = Path(os.environ.get("OSM_SOURCE", Path(__file__).resolve().parents[2]))
 HCM = "envoy.filters.network.http_connection_manager"
 PATHS = "/var/run/osm"
-TLS = {"min": "TLSv1_3", "max": "TLSv1_3"}
-HTTP, GRPC, TCP, TCP_SERVER_FIRST = range(4)
 
 
 def find_envoy():
@@ -48,6 +48,15 @@ def envoy_binary():
     return path
 
 
+def camel(value):
+    """The same value with its keys as the plan's tables spell them."""
+    if isinstance(value, list):
+        return [camel(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    return {re.sub(r"_(.)", lambda m: m.group(1).upper(), k): camel(v) for k, v in value.items()}
+
+
 @pytest.fixture(scope="session")
 def encode():
     """encode("inbound", plan) → the bundle as a dict"""
@@ -56,6 +65,7 @@ def encode():
         pytest.skip("no envoy_encode in the build directory (OSM_BUILD)")
 
     def run(kind, plan):
+        plan = plan if kind == "bootstrap" else camel(plan)
         done = subprocess.run([tool, kind], input=json.dumps(plan), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -135,13 +145,13 @@ def static_resources(*bundles):
     return {"clusters": all_of["clusters"], "listeners": all_of["listeners"]}
 
 
-def static_bootstrap(directory, *bundles, metadata=None):
+def static_bootstrap(directory, runtime, *bundles, metadata=None):
     """A bootstrap file in |directory|, which also stands for /var/run/osm."""
     config = {
         "node": {"id": "test", "cluster": "osm", "metadata": metadata or {}},
         "admin": {"address": {"pipe": {"path": f"{PATHS}/admin.sock", "mode": 0o600}}},
         "static_resources": static_resources(*bundles),
-        "layered_runtime": {"layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 1000}}]},
+        "layered_runtime": runtime,
         "stats_flush_interval": "0.2s",
     }
     file = directory / "envoy.json"
@@ -149,12 +159,18 @@ def static_bootstrap(directory, *bundles, metadata=None):
     return file
 
 
+@pytest.fixture(scope="session")
+def runtime(encode):
+    """The runtime settings of our own bootstrap: some resources rely on them."""
+    return encode("bootstrap", {})["layered_runtime"]
+
+
 @pytest.fixture
-def validate(envoy_binary, authority, tmp_path):
+def validate(envoy_binary, authority, tmp_path, runtime):
     """validate(bundle, ...) or validate(bootstrap=dict): the real Envoy takes the configuration, or its words."""
     def run(*bundles, bootstrap=None):
         authority.sds(tmp_path, "ns1/server")
-        file = static_bootstrap(tmp_path, *bundles)
+        file = static_bootstrap(tmp_path, runtime, *bundles)
         if bootstrap is not None:
             file.write_text(json.dumps(bootstrap).replace(PATHS, str(tmp_path)))
         done = subprocess.run([envoy_binary, "--mode", "validate", "-c", file], capture_output=True, text=True)
@@ -183,14 +199,12 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Envoy:
-    """One running Envoy; |directory| holds its files, |netns| is where it runs."""
+    """One running Envoy; |directory| holds its files, |prefix| is the command that runs it somewhere."""
 
-    def __init__(self, binary, directory, file, netns=None, base_id=0):
+    def __init__(self, binary, directory, file, prefix=()):
         self.directory = directory
-        command = [binary, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "info",
+        command = [*prefix, binary, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "info",
                    "--file-flush-interval-msec", "50", "--drain-time-s", "2"]
-        if netns:
-            command = ["ip", "netns", "exec", netns] + command
         self.log = open(directory / "log", "w")
         self.out = directory / "log"
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
@@ -217,13 +231,37 @@ class Envoy:
         self.log.close()
 
 
+@pytest.fixture(scope="module")
+def two_pods():
+    """Client and server pods with captured traffic, and echo (8080) and banner (9000) in the server."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: makes network namespaces")
+    client, server = pods.Pod("client", "10.244.0.11"), pods.Pod("server", "10.244.0.12")
+    try:
+        pods.join(client, server)
+        server.serve(pods.ECHO, 8080)
+        server.serve(pods.BANNER, 9000)
+        yield client, server
+    finally:
+        client.close()
+        server.close()
+
+
 @pytest.fixture
-def start_envoy(envoy_binary):
-    """start_envoy(directory, file, netns) → a live Envoy, stopped after the test"""
+def sidecar(envoy_binary, authority, runtime):
+    """sidecar(pod, account, bundles..., metadata) → a live Envoy as that pod's sidecar, stopped after the test"""
     running = []
 
-    def start(directory, file, netns=None):
-        e = Envoy(envoy_binary, directory, file, netns)
+    def start(pod, account, *bundles, ca=authority, metadata=None):
+        for old in pod.directory.iterdir():
+            old.unlink()
+        ca.sds(pod.directory, account)
+        file = static_bootstrap(pod.directory, runtime, *bundles, metadata=metadata)
+        for f in pod.directory.iterdir():
+            os.chown(f, pods.UID, pods.UID)
+        user = pods.UID
+        prefix = pod.inside("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
+        e = Envoy(envoy_binary, pod.directory, file, prefix)
         running.append(e)
         wait_for("Envoy", e.is_live)
         return e

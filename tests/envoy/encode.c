@@ -31,10 +31,20 @@ static void bootstrap(struct arena *a, const void *v, struct buf *out)
 
 #define ROW(m, t) FIELD(struct envoy_bootstrap, m, #m, t)
 static const struct field bootstrap_fields[] = {
-    ROW(node_id, F_STR), ROW(pod, F_STR), ROW(namespace, F_STR), ROW(kind, F_STR), ROW(name, F_STR),
-    ROW(controller_address, F_STR), ROW(controller_port, F_INT), ROW(controller_dns, F_STR),
-    ROW(certificate_file, F_STR), ROW(bundle_file, F_STR), ROW(admin_socket, F_STR), ROW(mark, F_INT),
-    ROW(max_heap_bytes, F_INT), ROW(max_connections, F_INT),
+    ROW(node_id, F_STR),
+    ROW(pod, F_STR),
+    ROW(namespace, F_STR),
+    ROW(kind, F_STR),
+    ROW(name, F_STR),
+    ROW(controller_address, F_STR),
+    ROW(controller_port, F_INT),
+    ROW(controller_dns, F_STR),
+    ROW(certificate_file, F_STR),
+    ROW(bundle_file, F_STR),
+    ROW(admin_socket, F_STR),
+    ROW(mark, F_INT),
+    ROW(max_heap_bytes, F_INT),
+    ROW(max_connections, F_INT),
 };
 static const struct table bootstrap_table = TABLE("Bootstrap", struct envoy_bootstrap, bootstrap_fields);
 

@@ -30,7 +30,8 @@ def cluster(service="ns1/server", port=80, protocol=HTTP, accounts=("ns1/server"
             "sans": [spiffe(a) for a in accounts], "origin": f"Service {service}", **more}
 
 
-def outbound(service="ns1/server", port=80, addresses=("10.96.0.10",), protocol=HTTP, weights=None, tls=TLS, **more):
+def outbound(service="ns1/server", port=80, addresses=("10.96.0.10",), protocol=HTTP, weights=None, tls=TLS, denied=0,
+             passthrough=False, **more):
     """One Service port; |weights| {cluster: weight} defaults to its own cluster."""
     weights = {f"{service}|{port}": 1} if weights is None else weights
     weights = [{"cluster": c, "weight": w} for c, w in weights.items()]
@@ -38,8 +39,9 @@ def outbound(service="ns1/server", port=80, addresses=("10.96.0.10",), protocol=
     route = f"rds-outbound|{service}|{port}"
     listeners = [{"name": f"out|{a}|{port}", "address": a, "port": port, "protocol": protocol, "service": service,
                   "route_config": route if http else "", "clusters": [] if http else weights,
+                  "denied": 0 if http else denied, "passthrough": passthrough,
                   "origin": f"Service {service}"} for a in addresses]
-    routes = [{"name": route, "clusters": weights, "origin": f"Service {service}"}] if http else []
+    routes = [{"name": route, "clusters": weights, "denied": denied, "origin": f"Service {service}"}] if http else []
     return {"listeners": listeners, "routes": routes, "clusters": [cluster(service, port, protocol, **more)], "tls": tls}
 
 
