@@ -19,7 +19,7 @@
 #include "platform/local/pod_internal.h"
 #include "platform/local/reaper.h"
 
-enum { RETRY_MS = 1000, SIDECAR_GRACE_S = 2 };
+enum { RETRY_MS = 250, SIDECAR_GRACE_S = 2, HURRY_S = 3 };
 
 void pod_touch(struct pod *p) { event_active(p->retry, EV_TIMEOUT, 0); }
 
@@ -192,7 +192,7 @@ static void run(struct pod *p)
     p->message[0] = '\0';
     if (!sandbox_start(p, &err)) {
         snprintf(p->message, sizeof p->message, "%s", err.text);
-        event_add(p->retry, &(struct timeval){.tv_sec = RETRY_MS / 1000});
+        event_add(p->retry, &(struct timeval){.tv_usec = RETRY_MS * 1000});
         return;
     }
     if (!run_init(p)) return;
@@ -277,6 +277,20 @@ void pod_delete(struct pod *p)
     doc_put(p->doc, "metadata.deletionGracePeriodSeconds", json_integer(p->grace_s));
     if (p->stage == STAGE_RUN) finish(p, NULL);
     pod_touch(p);
+}
+
+void pod_hurry(struct pod *p)
+{
+    if (p->grace_s > HURRY_S) p->grace_s = HURRY_S;
+    pod_delete(p);
+}
+
+int64_t pod_finished_at(const struct pod *p)
+{
+    int64_t last = 0;
+    for (each(c, p->containers))
+        if (c->finished_at > last) last = c->finished_at;
+    return last;
 }
 
 /* ---- life ---- */

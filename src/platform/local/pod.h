@@ -37,6 +37,13 @@ void pod_advance(struct pod *p);
 /* Ends the pod gracefully: application first, then sidecars in reverse; host->gone follows. Twice is fine. */
 void pod_delete(struct pod *p);
 
+/* Like pod_delete, within at most three seconds: the whole cluster ends. */
+void pod_hurry(struct pod *p);
+/* pod_advance from the loop, soon. */
+void pod_touch(struct pod *p);
+/* Unix seconds at which its last container ended; 0: none has. */
+int64_t pod_finished_at(const struct pod *p);
+
 /* Text of a pod's resolv.conf, from its document. Pure. */
 void pod_resolv_conf(const json_t *pod, struct buf *out);
 

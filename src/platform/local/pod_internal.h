@@ -72,8 +72,6 @@ void container_stop(struct container *c, int64_t grace_s);
 MUST bool container_process(struct container *c, struct arena *a, struct process_spec *out, struct err *err);
 
 /* ---- pod.c ---- */
-/* A container ended, became ready, … : advance and tell, once, from the loop. */
-void pod_touch(struct pod *p);
 bool pod_restarts(const struct pod *p, const struct container *c);
 
 /* ---- pod_status.c ---- */

@@ -1,0 +1,14 @@
+/* dns.h - the DNS server of the pods, over UDP, on the outer address. */
+#pragma once
+#include <event2/event.h>
+
+#include "base/err.h"
+#include "platform/local/zone.h"
+
+struct dns;
+
+MUST struct dns *dns_new(struct event_base *base, const char *address, int port, struct err *err);
+/* NULL is fine. */
+void dns_free(struct dns *d);
+/* What it answers from now on; takes over |z|. */
+void dns_set_zone(struct dns *d, struct zone *z);

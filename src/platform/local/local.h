@@ -1,0 +1,18 @@
+/* local.h - the local platform as its verbs see it. */
+#pragma once
+#include "platform/local/state.h"
+
+struct local_options {
+    const char *dir;    /* the user's folder */
+    const char *images; /* image table; NULL: none */
+    const char *state;  /* --state; NULL: the default */
+    struct strs no_mesh;
+    int64_t duration_ns; /* end after so long; 0: never */
+    bool detach;         /* return when the mesh is up */
+};
+
+/* Checks the machine, starts the supervisor and, unless detached, stays until it ends; prints progress on stdout.
+ * False with one sentence when it cannot start or has failed. A detached or finished mesh is true. */
+MUST bool local_up(const struct local_options *opt, struct err *err);
+/* Ends the running mesh and waits until nothing of it is left; |*was_running| says whether there was one. */
+MUST bool local_down(const struct state *s, bool *was_running, struct err *err);
