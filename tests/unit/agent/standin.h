@@ -33,6 +33,7 @@
 static inline void own_network(void)
 {
     struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    signal(SIGPIPE, SIG_IGN); /* as main does */
     assert_int_equal(unshare(CLONE_NEWNET), 0);
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
@@ -107,7 +108,9 @@ struct controller {
     struct own_cert *own;
     struct loop_thread *loop;
     struct h2_server *server;
-    int64_t validity_s;
+    enum pod_state (*pod_state)(void *arg, const struct token_subject *s);
+    void *arg;
+    const char *trust_domain;
 };
 
 static inline void controller_certificate(void *arg, struct str chain, struct str key)
@@ -146,7 +149,9 @@ static inline void controller_start(struct controller *c, const char *dir, int64
     c->ca = ca_open(str_fmt(a, "%s/ca", dir).p, clock_unix_s(), &err);
     c->tokens = token_local_new(str_fmt(a, "%s/tokens", dir).p, NULL);
     c->service = identity_service_new(&(struct identity_options){.issuer = c->ca, .tokens = c->tokens,
-                                                                 .validity_s = validity_s, .validity_min_s = 1}, &err);
+                                                                 .validity_s = validity_s, .validity_min_s = 1,
+                                                                 .pod_state = c->pod_state, .arg = c->arg,
+                                                                 .trust_domain = c->trust_domain}, &err);
     c->loop = loop_thread_new("controller", &err);
     if (err.is_set) fail_msg("%s", err.text);
     mailbox_post(c->loop->mail, controller_begin, c);

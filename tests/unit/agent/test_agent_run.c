@@ -167,7 +167,7 @@ static void the_pod_becomes_ready_and_says_goodbye(void **state)
     /* the pod's view of Envoy: to read, not to change */
     assert_int_equal(get(a, "http://127.0.0.1:15000/server_info", NULL), 200);
     assert_true(body_has("http://127.0.0.1:15000/stats?filter=server.live", "server.live: 1"));
-    assert_int_equal(get(a, "http://127.0.0.1:15000/quitquitquit", NULL), 405);
+    assert_int_equal(get(a, "http://127.0.0.1:15000/quitquitquit", NULL), 403);
     assert_int_equal(post("http://127.0.0.1:15000/drain_listeners"), 405);
     assert_int_equal(get(a, "http://127.0.0.1:15000/cpuprofiler", NULL), 403);
     assert_true(body_has("http://127.0.0.1:15010/stats/prometheus", "envoy_server_live"));
