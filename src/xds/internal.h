@@ -176,10 +176,11 @@ struct entry *track_entry(struct stream *s, struct slot *slot);       /* found o
 void track_drop(struct stream *s, enum xds_type type, uint32_t slot); /* the entry and its count */
 struct entry *track_find(struct stream *s, enum xds_type type, struct str name); /* by name, absent ones too */
 void track_dirty(struct stream *s, struct slot *slot);
-/* The entry of |from| becomes one of |to|, which has the same name. */
-void track_move(struct stream *s, struct slot *from, struct slot *to);
+/* The entry of |from|, whose content is or was |was|, becomes one of |to|, which has the same name. */
+void track_move(struct stream *s, struct slot *from, const struct xds_resource *was, struct slot *to);
 void track_gone(struct stream *s, struct slot *slot, bool is_answer);
 void track_slot(struct stream *s, struct slot *slot);                 /* new or changed content */
+void track_lost(struct stream *s, struct slot *slot, const struct xds_resource *was); /* no content any more */
 void track_view(struct stream *s);                                    /* another view, or other parts */
 void track_release(struct stream *s);
 /* push.c: responses */

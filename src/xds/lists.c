@@ -9,7 +9,7 @@ void ids_push(struct ids *l, uint32_t id)
         /* A slow proxy's list holds the same slots again and again: it grows only if that was not the reason. */
         size_t before = l->n;
         if (before >= 64) ids_sort(l);
-        if (l->n > before / 2) {
+        if (!before || l->n > before / 2) {
             l->cap = l->cap ? 2 * l->cap : 4;
             l->v = xrealloc(l->v, l->cap * sizeof *l->v);
         }

@@ -150,7 +150,7 @@ static bool collect_gone(struct batch *b, struct gone *g)
     struct slot *slot = shard_slot(b->s->shard, g->slot), *now = view_find(b->s->view, b->type, slot->name);
     if (now) {
         if (now == slot) return true;
-        track_move(b->s, slot, now);
+        track_move(b->s, slot, NULL, now);
         if (!is_collected(b, now)) collect_one(b, now->id);
         return true;
     }
@@ -282,7 +282,6 @@ static void push_type(struct stream *s, enum xds_type type)
     ids_free(&t->dirty);
     t->dirty = b.keep;
     if (b.send.n || b.removed.n || t->must_answer) commit(&b);
-    if (!t->flight.nonce && !t->dirty.n) t->limit = 0;
 }
 
 uint64_t push_accepted(const struct stream *s)
@@ -398,5 +397,6 @@ void push_acknowledge(struct stream *s, enum xds_type type, const struct discove
     if (f.revision) t->acked = f.revision;
     if (f.changes_listener) s->listener_changed = now;
     if (q->has_error) nack(s, &f, q->error_text);
+    if (!t->dirty.n) t->limit = 0;
     flight_clear(s, &f);
 }

@@ -63,17 +63,10 @@ static void shard_begin(void *arg)
     event_add(d->accept, NULL);
 }
 
-static void stop_accepting(void *arg)
-{
-    struct shard *d = arg;
-    if (d->accept) event_free(d->accept);
-    d->accept = NULL;
-}
-
 static void shard_end(void *arg)
 {
     struct shard *d = arg;
-    stop_accepting(d);
+    if (d->accept) event_free(d->accept);
     h2_server_free(d->h2);
     shard_release(d);
 }
@@ -116,9 +109,8 @@ void xds_server_free(struct xds_server *s)
 {
     if (!s) return;
     s->is_ending = true;
-    /* The first accepts for all: it must stop before any other goes. */
-    if (s->n) mailbox_post(s->shards[0].loop->mail, stop_accepting, &s->shards[0]);
-    for (int i = s->n - 1; i >= 0; i--) loop_thread_free(s->shards[i].loop, shard_end, &s->shards[i]);
+    /* The first goes first: it accepts for the others. */
+    for (int i = 0; i < s->n; i++) loop_thread_free(s->shards[i].loop, shard_end, &s->shards[i]);
     mailbox_free(s->owner);
     if (s->listen_fd >= 0) close(s->listen_fd);
     SSL_CTX_free(s->opt.tls);

@@ -153,8 +153,9 @@ static void view_drop_parts(struct shard *d, struct view *v)
 {
     for (size_t i = 0; i < v->n_parts; i++) {
         struct part *p = v->parts[i];
-        for (size_t j = 0; j < p->n_views; j++)
-            if (p->views[j] == v) p->views[j--] = p->views[--p->n_views];
+        size_t j = 0;
+        while (p->views[j] != v) j++;
+        p->views[j] = p->views[--p->n_views];
         part_drop_if_unused(d, p);
     }
     free(v->parts);
@@ -247,14 +248,14 @@ static void change_node(struct shard *d, const struct xds_node_change *c)
 }
 
 /* ---- a revision ---- */
-static void track_all(struct part *p, struct slot *slot)
+static void track_all(struct part *p, struct slot *slot, const struct xds_resource *was)
 {
     for (size_t i = 0; i < p->n_views; i++)
         for (struct stream *s = p->views[i]->streams; s; s = s->next_in_view)
             if (slot->now)
                 track_slot(s, slot);
-            else if (entries_find(&s->types[slot->type].entries, slot->id))
-                track_gone(s, slot, false);
+            else
+                track_lost(s, slot, was);
 }
 
 static void set_slot(struct shard *d, const struct xds_slot_change *c)
@@ -270,7 +271,7 @@ static void set_slot(struct shard *d, const struct xds_slot_change *c)
     s->stamp = (s->stamp + 1) & STAMP_MASK;
     if (!s->stamp) s->stamp = 1;
     s->is_quarantined = is_refused(d, s->now);
-    track_all(p, s);
+    track_all(p, s, NULL);
 }
 
 static void unset_slot(struct shard *d, const struct xds_slot_change *c)
@@ -278,9 +279,10 @@ static void unset_slot(struct shard *d, const struct xds_slot_change *c)
     struct part *p = map_get(&d->parts, c->part);
     struct slot *s = p ? map_get(&p->slots[c->type], c->name) : NULL;
     if (!s || !s->now) return;
-    xds_resource_unref(s->now);
+    struct xds_resource *was = s->now;
     s->now = NULL;
-    track_all(p, s);
+    track_all(p, s, was);
+    xds_resource_unref(was);
     slot_unref(d, s);
     part_drop_if_unused(d, p);
 }

@@ -52,13 +52,13 @@ struct entry *track_find(struct stream *s, enum xds_type type, struct str name)
 
 static bool is_up_to_date(const struct entry *e, const struct slot *slot) { return e && e->stamp == slot->stamp; }
 
-void track_move(struct stream *s, struct slot *from, struct slot *to)
+void track_move(struct stream *s, struct slot *from, const struct xds_resource *was, struct slot *to)
 {
     struct entry *e = entries_find(&s->types[from->type].entries, from->id);
     if (!e) return;
     struct entry old = *e;
-    bool is_same = old.stamp && is_up_to_date(e, from) && from->now && to->now &&
-                   hash128_eq(from->now->version, to->now->version);
+    bool is_same = old.stamp && is_up_to_date(e, from) && was && to->now &&
+                   hash128_eq(was->version, to->now->version);
     track_drop(s, from->type, from->id);
     e = track_entry(s, to);
     e->is_named |= old.is_named;
@@ -69,7 +69,8 @@ void track_move(struct stream *s, struct slot *from, struct slot *to)
 static void adopt(struct stream *s, struct slot *slot)
 {
     struct entry *e = track_find(s, slot->type, slot->name);
-    if (e && e->slot != slot->id) track_move(s, shard_slot(s->shard, e->slot), slot);
+    struct slot *old = e ? shard_slot(s->shard, e->slot) : NULL;
+    if (old && old != slot) track_move(s, old, old->now, slot);
 }
 
 void track_slot(struct stream *s, struct slot *slot)
@@ -84,6 +85,19 @@ void track_slot(struct stream *s, struct slot *slot)
     if (t->is_wildcard || (e && e->is_named)) track_dirty(s, slot);
 }
 
+void track_lost(struct stream *s, struct slot *slot, const struct xds_resource *was)
+{
+    struct entries *l = &s->types[slot->type].entries;
+    if (!entries_find(l, slot->id)) return;
+    struct slot *now = view_find(s->view, slot->type, slot->name);
+    if (!now) {
+        track_gone(s, slot, false);
+        return;
+    }
+    track_move(s, slot, was, now);
+    if (!is_up_to_date(entries_find(l, now->id), now)) track_dirty(s, now);
+}
+
 static void remap(struct stream *s, enum xds_type type, uint32_t id)
 {
     struct slot *slot = shard_slot(s->shard, id), *now = view_find(s->view, type, slot->name);
@@ -92,7 +106,7 @@ static void remap(struct stream *s, enum xds_type type, uint32_t id)
         if (e->is_held) track_gone(s, slot, false);
         return;
     }
-    if (now != slot) track_move(s, slot, now);
+    if (now != slot) track_move(s, slot, slot->now, now);
     if (!is_up_to_date(entries_find(&s->types[type].entries, now->id), now)) track_dirty(s, now);
 }
 
@@ -116,7 +130,8 @@ void track_view(struct stream *s)
             const struct ids *l = &s->view->parts[i]->ids[type];
             for (size_t j = 0; j < l->n; j++) {
                 struct slot *slot = shard_slot(s->shard, l->v[j]);
-                if (slot->now && !is_up_to_date(entries_find(&t->entries, slot->id), slot)) track_dirty(s, slot);
+                if (view_find(s->view, slot->type, slot->name) != slot) continue;
+                if (!is_up_to_date(entries_find(&t->entries, slot->id), slot)) track_dirty(s, slot);
             }
         }
     }
