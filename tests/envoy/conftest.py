@@ -26,10 +26,10 @@ def find_envoy():
     return None
 
 
-def find_encoder():
+def find_tool(name):
     builds = [os.environ.get("OSM_BUILD"), SOURCE / "build-asan", SOURCE / "build"]
     for build in filter(None, builds):
-        tool = Path(build) / "tests/envoy_encode"
+        tool = Path(build) / "tests" / name
         if tool.is_file():
             return str(tool)
     return None
@@ -60,7 +60,7 @@ def camel(value):
 @pytest.fixture(scope="session")
 def encode():
     """encode("inbound", plan) → the bundle as a dict"""
-    tool = find_encoder()
+    tool = find_tool("envoy_encode")
     if not tool:
         pytest.skip("no envoy_encode in the build directory (OSM_BUILD)")
 
