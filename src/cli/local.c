@@ -61,7 +61,7 @@ json_t *local_ask(int fd, const json_t *request, int *got, struct err *err)
     return control_send(fd, request, NULL, 0, err) ? control_receive(fd, got, err) : NULL;
 }
 
-enum { OPT_FOR = 256, OPT_IMAGES, OPT_NO_MESH, OPT_STATE };
+enum { OPT_FOR = 256, OPT_IMAGES, OPT_NO_MESH, OPT_STATE, OPT_VALIDITY };
 
 static bool up_option(struct local_options *o, struct arena *a, int c)
 {
@@ -69,6 +69,7 @@ static bool up_option(struct local_options *o, struct arena *a, int c)
     case 'd': o->detach = true; return true;
     case OPT_IMAGES: o->images = optarg; return true;
     case OPT_STATE: o->state = optarg; return true;
+    case OPT_VALIDITY: o->min_validity = optarg; return true; /* not in the help: for tests */
     case OPT_NO_MESH: list_push(a, &o->no_mesh, str_of(optarg)); return true;
     case OPT_FOR: return duration_parse(str_of(optarg), &o->duration_ns);
     default: return false;
@@ -79,7 +80,8 @@ static int local_up_verb(int argc, char **argv)
 {
     static const struct option options[] = {{"detach", no_argument, NULL, 'd'},        {"for", required_argument, NULL, OPT_FOR},
                                             {"images", required_argument, NULL, OPT_IMAGES}, {"no-mesh", required_argument, NULL, OPT_NO_MESH},
-                                            {"state", required_argument, NULL, OPT_STATE},   {"help", no_argument, NULL, 'h'}, {0}};
+                                            {"state", required_argument, NULL, OPT_STATE},   {"help", no_argument, NULL, 'h'},
+                                            {"min-validity", required_argument, NULL, OPT_VALIDITY}, {0}};
     struct arena *a SCOPED_ARENA = arena_new();
     struct local_options o = {0};
     struct err err = {0};

@@ -41,7 +41,7 @@ static bool collect(const json_t *list, uint64_t *out, struct err *err)
     size_t i;
     json_t *item;
     json_array_foreach (list, i, item) {
-        uint64_t bits;
+        uint64_t bits = 0;
         if (!find(str_of(json_string_value(item)), &bits, err)) return false;
         *out |= bits;
     }

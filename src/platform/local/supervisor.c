@@ -65,11 +65,12 @@ static void on_controller_end(void *arg, int status)
 static void run_controller(const struct supervisor *s, int out)
 {
     const struct state *st = s->opt->state;
+    const char *validity = s->opt->local->min_validity;
     char port[8];
     snprintf(port, sizeof port, "%d", PORT_XDS);
     const char *argv[] = {s->opt->osm, "controller", "--dir", s->opt->dir, "--dir", st->objects, "--state", st->controller, "--tokens",
                           st->tokens, "--api", st->api, "--address", NET_OUTER_ADDRESS, "--port", port, "--pod-range", NET_POD_RANGE,
-                          "--service-range", NET_SERVICE_RANGE, NULL};
+                          "--service-range", NET_SERVICE_RANGE, validity ? "--min-validity" : NULL, validity, NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
