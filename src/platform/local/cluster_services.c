@@ -115,8 +115,8 @@ static void make_slices(struct cluster *c, struct service *s, struct endpoint_po
 {
     struct docs slices = endpoint_slices(&s->o->meta, s->body, pods, a);
     for (each(d, slices)) {
-        struct str name = doc_text(*d, "metadata.name");
-        made_set(c->made, KIND_ENDPOINT_SLICE, s->o->meta.ns, str_dup(a, name), *d);
+        struct str name = str_dup(a, doc_text(*d, "metadata.name"));
+        made_set(c->made, KIND_ENDPOINT_SLICE, s->o->meta.ns, name, *d);
         list_push(a, &s->slices, made_get(c->made, KIND_ENDPOINT_SLICE, s->o->meta.ns, name));
     }
 }

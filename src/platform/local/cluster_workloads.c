@@ -64,34 +64,34 @@ static void set_owner(json_t *doc, const char *version, const char *kind, struct
 }
 
 /* Five letters and digits without vowels, as Kubernetes ends names. */
-static struct str suffix(struct round *r)
+static const char *suffix(struct round *r)
 {
     static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
     struct str seed = str_fmt(r->a, "%.*s %lld %lld", STR_FMT(r->owner), (long long)++r->c->serial, (long long)clock_mono_ns());
     uint64_t h = hash128_of(seed.p, seed.n).lo;
     char *out = arena_alloc(r->a, 6);
     for (int i = 0; i < 5; i++, h /= 27) out[i] = letters[h % 27];
-    return str_make(out, 5);
+    return out;
 }
 
 static void of_deployment(struct round *r, json_t *doc, struct str *name)
 {
     struct str set = str_fmt(r->a, "%.*s-%s", STR_FMT(r->o->meta.name), r->revision);
-    *name = str_fmt(r->a, "%.*s-%.*s", STR_FMT(set), STR_FMT(suffix(r)));
+    *name = str_fmt(r->a, "%.*s-%s", STR_FMT(set), suffix(r));
     label(doc, "pod-template-hash", str_of(r->revision));
     set_owner(doc, "apps/v1", "ReplicaSet", set);
 }
 
 static void of_daemon_set(struct round *r, json_t *doc, struct str *name)
 {
-    *name = str_fmt(r->a, "%.*s-%.*s", STR_FMT(r->o->meta.name), STR_FMT(suffix(r)));
+    *name = str_fmt(r->a, "%.*s-%s", STR_FMT(r->o->meta.name), suffix(r));
     label(doc, "controller-revision-hash", str_of(r->revision));
     set_owner(doc, "apps/v1", "DaemonSet", r->o->meta.name);
 }
 
 static void of_job(struct round *r, json_t *doc, struct str *name)
 {
-    *name = str_fmt(r->a, "%.*s-%.*s", STR_FMT(r->o->meta.name), STR_FMT(suffix(r)));
+    *name = str_fmt(r->a, "%.*s-%s", STR_FMT(r->o->meta.name), suffix(r));
     label(doc, "job-name", r->o->meta.name);
     label(doc, "batch.kubernetes.io/job-name", r->o->meta.name);
     set_owner(doc, "batch/v1", "Job", r->o->meta.name);

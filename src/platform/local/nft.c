@@ -103,6 +103,7 @@ static void start(struct nft_loader *l)
         sigprocmask(SIG_SETMASK, &none, NULL);
         dup2(fd, 0);
         execlp("nft", "nft", "-f", "-", NULL);
+        execl("/usr/sbin/nft", "nft", "-f", "-", NULL);
         _exit(127);
     }
     if (l->pid > 0) reaper_watch(l->pid, on_end, l);

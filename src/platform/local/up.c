@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "platform/local/control.h"
 #include "platform/local/supervisor.h"
@@ -22,9 +21,10 @@
 static const char *in_path(struct arena *a, const char *name)
 {
     const char *path = getenv("PATH");
-    struct str rest = str_of(path && *path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
+    struct str rest = str_fmt(a, "%s:/usr/sbin:/sbin", path ? path : "/usr/bin:/bin"); /* root's may lack them */
     while (rest.p) {
-        const char *whole = str_fmt(a, "%.*s/%s", STR_FMT(str_cut(&rest, ':')), name).p;
+        struct str dir = str_cut(&rest, ':');
+        const char *whole = str_fmt(a, "%.*s/%s", STR_FMT(dir), name).p;
         if (access(whole, X_OK) == 0) return whole;
     }
     return NULL;
@@ -163,12 +163,11 @@ bool local_up(const struct local_options *opt, struct err *err)
 
 /* ---- down ---- */
 
-static bool wait_gone(const struct state *s, int pidfd, int64_t ms)
+/* The process is the last to go: when it can be waited for, everything in its namespaces has ended. */
+static bool wait_gone(int pidfd, int ms)
 {
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    for (int64_t end = clock_mono_ns() + ms * 1000000; clock_mono_ns() < end;)
-        if (poll(&p, 1, 100) > 0 || !state_running(s)) return true;
-    return false;
+    return pidfd < 0 || poll(&p, 1, ms) > 0;
 }
 
 bool local_down(const struct state *s, bool *was_running, struct err *err)
@@ -179,7 +178,7 @@ bool local_down(const struct state *s, bool *was_running, struct err *err)
     int pidfd SCOPED_FD = (int)syscall(SYS_pidfd_open, pid, 0), fd SCOPED_FD = control_open(s->control, err);
     json_t *ask SCOPED_JSON = json_pack("{s:s}", "op", "down");
     bool asked = fd >= 0 && control_send(fd, ask, NULL, 0, err);
-    if (asked && wait_gone(s, pidfd, 10000)) return true;
+    if (asked && wait_gone(pidfd, 10000)) return true;
     if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0) return err_errno(err, errno, "cannot end process %d", pid);
-    return wait_gone(s, pidfd, 5000) || err_set(err, "process %d does not end", pid);
+    return wait_gone(pidfd, 5000) || err_set(err, "process %d does not end", pid);
 }
