@@ -111,6 +111,8 @@ static void set_place(struct http_call *c, const struct http_call_options *o)
     curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
                      (long)(o->h2c ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, (long)o->no_reuse);
+    curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, (long)o->no_reuse);
     if (o->unix_path) curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
     if (!o->connect_to) return;
     struct buf to SCOPED_BUF = {0};

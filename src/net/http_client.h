@@ -21,6 +21,7 @@ struct http_call_options {
     struct str chain, key;   /* PEM: client certificate; empty: none */
     bool no_verify;          /* https: take any certificate, as a kubelet's probe does */
     bool h2c;                /* http: HTTP/2 with prior knowledge (gRPC); |unix_path| must be NULL */
+    bool no_reuse;           /* a connection of its own, closed afterwards */
     struct strs headers;     /* "Name: value" */
     struct str body;         /* p != NULL: sent, with Content-Type application/json unless headers say otherwise */
     int64_t timeout_ms;      /* for the whole; 0: 30 s; < 0: none (watches, long polls) */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -85,8 +86,15 @@ void mailbox_post(struct mailbox *m, void (*fn)(void *), void *arg)
     if (write(m->fd, &one, sizeof one) < 0) return;
 }
 
+static void ignore_sigpipe(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+}
+
 struct event_base *loop_base_new(struct err *err)
 {
+    ignore_sigpipe();
     struct event_config *c = event_config_new();
     event_config_set_flag(c, EVENT_BASE_FLAG_NOLOCK);
     event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER);

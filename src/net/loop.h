@@ -28,5 +28,7 @@ MUST struct loop_thread *loop_thread_new(const char *name, struct err *err);
 /* Ends the loop after |last(arg)| ran on it, joins, frees. NULL for |last| is fine. */
 void loop_thread_free(struct loop_thread *t, void (*last)(void *arg), void *arg);
 
-/* A base without locks and with the timer precision that the servers want. NULL: out of descriptors. */
+/* A base without locks and with the timer precision that the servers want. NULL: out of descriptors. From the first
+ * one on the process ignores SIGPIPE, as every loop writes to sockets that may be closed: who starts programs
+ * resets it in the child. */
 MUST struct event_base *loop_base_new(struct err *err);
