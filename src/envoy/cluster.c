@@ -1,5 +1,3 @@
-#include <assert.h>
-
 #include "envoy/encode.h"
 
 #define CLUSTER(x)       ENVOY__CONFIG__CLUSTER__V3__CLUSTER__##x

@@ -1,6 +1,14 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "envoy/encode.h"
+
+void encode_check(bool ok, const char *why)
+{
+    if (ok) return;
+    fprintf(stderr, "osm: %s\n", why);
+    abort();
+}
 
 void encode_resource(struct encoder *e, const ProtobufCMessage *m, struct envoy_resource r)
 {

@@ -26,6 +26,8 @@ struct encoder {
     PbAccessLog *request_log; /* equal everywhere: made once */
 };
 
+/* Ends the process, in every build, when something that would open access is about to be encoded. */
+void encode_check(bool ok, const char *why);
 /* Adds a finished resource; |r| has everything but the bytes. */
 void encode_resource(struct encoder *e, const ProtobufCMessage *m, struct envoy_resource r);
 
@@ -36,7 +38,7 @@ PbCidrRange *encode_cidr(struct arena *a, struct str cidr);
 /* Resources that name others find them on the same stream. */
 PbConfigSource *encode_ads(struct arena *a);
 
-/* tls.c. An empty SAN list would admit every certificate: asserted. */
+/* tls.c. An empty SAN list would admit every certificate: checked. */
 PbTransportSocket *encode_tls_upstream(struct encoder *e, const struct plan_cluster *c);
 /* Asks for a client certificate; |sans| limits who, NULL for everyone of the mesh. */
 PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *sans);
@@ -86,3 +88,6 @@ void encode_capture_listener(struct encoder *e, const struct plan_base *b);
 void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in);
 void encode_outbound_route(struct encoder *e, const struct plan_route_config *r);
 void encode_inbound_route(struct encoder *e, const struct plan_chain *chain);
+
+/* json.c: any message; see envoy_bundle_to_json. */
+void envoy_message_to_json(const ProtobufCMessage *m, struct buf *out);

@@ -314,6 +314,12 @@ struct str envoy_type_url(int64_t type)
     return type >= 0 && type < N_TYPES ? urls[type] : STR_NULL;
 }
 
+void envoy_message_to_json(const ProtobufCMessage *m, struct buf *out)
+{
+    struct printer p = {.out = out};
+    print_message(&p, m);
+}
+
 void envoy_resource_to_json(const struct envoy_resource *r, struct buf *out)
 {
     struct printer p = {.out = out};

@@ -1,6 +1,3 @@
-#include <assert.h>
-#include <stdlib.h>
-
 #include "envoy/encode.h"
 
 static PbStringMatcher *regex(struct arena *a, struct str text)
@@ -83,13 +80,13 @@ static PbPrincipal *principal(struct arena *a, struct str id)
 
 static void principals(struct arena *a, PbPolicy *p, bool any, struct strs ids)
 {
-    assert(any || ids.n);
+    encode_check(any || ids.n, "a policy without principals");
     if (any) {
         PB_ADD(a, p, principals, principal(a, STR_NULL));
         return;
     }
     for (each(id, ids)) {
-        assert(id->n && "an empty name would admit every certificate");
+        encode_check(id->n > 0, "an empty name would admit every certificate");
         PB_ADD(a, p, principals, principal(a, *id));
     }
 }

@@ -1,5 +1,3 @@
-#include <assert.h>
-
 #include "base/names.h"
 #include "envoy/encode.h"
 
@@ -39,7 +37,7 @@ static PbTlsParams *params(struct arena *a, const struct plan_tls *tls)
 
 static PbValidation *only(struct arena *a, struct strs sans)
 {
-    assert(sans.n > 0 && "an empty list of names would admit every certificate");
+    encode_check(sans.n > 0, "an empty list of names would admit every certificate");
     PbValidation *v = NEW(a, Validation);
     for (each(san, sans)) {
         PbStringMatcher *exact = NEW(a, StringMatcher);
