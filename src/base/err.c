@@ -3,10 +3,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Cuts visibly when a text of |n| bytes did not fit. */
+static void mark_cut(struct err *err, size_t n)
+{
+    if (n >= sizeof err->text) memcpy(err->text + sizeof err->text - 4, "...", 4);
+}
+
 static void put(struct err *err, const char *fmt, va_list ap)
 {
     int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
-    if (n >= (int)sizeof err->text) memcpy(err->text + sizeof err->text - 4, "...", 4);
+    mark_cut(err, n < 0 ? 0 : (size_t)n);
     for (char *c = err->text; *c; c++)
         if (*c == '\n' || *c == '\r') *c = ' ';
     err->is_set = true;
@@ -30,7 +36,7 @@ bool err_wrap(struct err *err, const char *fmt, ...)
     put(err, fmt, ap);
     va_end(ap);
     size_t n = strlen(err->text);
-    snprintf(err->text + n, sizeof err->text - n, ": %s", inner);
+    mark_cut(err, n + (size_t)snprintf(err->text + n, sizeof err->text - n, ": %s", inner));
     return false;
 }
 
@@ -41,6 +47,6 @@ bool err_errno(struct err *err, int errnum, const char *fmt, ...)
     put(err, fmt, ap);
     va_end(ap);
     size_t n = strlen(err->text);
-    snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(errnum));
+    mark_cut(err, n + (size_t)snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(errnum)));
     return false;
 }

@@ -19,7 +19,7 @@ void *list_grow(struct arena *a, void **v, size_t *n, size_t size);
 #define list_add(a, l) ((__typeof__((l)->v))list_grow((a), (void **)&(l)->v, &(l)->n, sizeof *(l)->v))
 #define list_push(a, l, x) ((void)(*list_add((a), (l)) = (x)))
 /* for (each(item, list)) { item-> ... } */
-#define each(it, l) __typeof__((l).v + 0) it = (l).v; it < (l).v + (l).n; it++
+#define each(it, l) __typeof__((l).v + 0) it = (l).v; it < ((l).n ? (l).v + (l).n : (l).v); it++
 #define list_sort(l, cmp)                                                      \
     do {                                                                       \
         if ((l)->n > 1) qsort((l)->v, (l)->n, sizeof *(l)->v, (cmp));          \
