@@ -198,6 +198,10 @@ struct denied *denied_new(struct event_base *base, const char *path, const struc
     *d = (struct denied){.base = base, .agent = o, .fd = fd};
     evdns_set_log_fn(on_dns_log);
     d->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (d->dns) {
+        evdns_base_set_option(d->dns, "timeout:", "1"); /* a line of log is not worth a longer wait */
+        evdns_base_set_option(d->dns, "attempts:", "2");
+    }
     if (!d->dns) log_warn("no name server is configured; refused calls are logged by address");
     d->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, d);
     event_add(d->readable, NULL);

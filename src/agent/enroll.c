@@ -136,6 +136,7 @@ static void ask_bundle(evutil_socket_t fd, short what, void *arg)
         .chain = buf_view(&e->chain),
         .key = buf_view(&e->key),
         .timeout_ms = CALL_TIMEOUT_MS,
+        .no_reuse = true, /* the next call is hours away */
         .max_body = MAX_ANSWER,
     };
     if (e->bundle_call || !roots_to_trust(e, a, &o.roots, &err)) return;
@@ -263,6 +264,7 @@ static void ask(evutil_socket_t fd, short what, void *arg)
         .url = url(a, "/v1/certificate"),
         .connect_to = e->opt.agent->controller,
         .timeout_ms = CALL_TIMEOUT_MS,
+        .no_reuse = true, /* the next call is hours away */
         .max_body = MAX_ANSWER,
     };
     if (!roots_to_trust(e, a, &o.roots, &err) || !read_token(e, a, &bearer, &err) || !make_body(e, a, &o.body, &err)) {

@@ -91,6 +91,7 @@ static void start_http(struct probe_run *r, struct http_client *http, struct str
         .url = str_fmt(a, "http%s://127.0.0.1:%u%.*s", tls ? "s" : "", p->port, STR_FMT(p->path)).p,
         .headers = http_headers(a, p, host),
         .no_verify = tls,
+        .no_reuse = true,
         .timeout_ms = p->timeout_s * 1000,
         .data = drop,
     };
@@ -104,6 +105,7 @@ static void start_grpc(struct probe_run *r, struct http_client *http)
     struct http_call_options o = {
         .url = str_fmt(a, "http://127.0.0.1:%u/grpc.health.v1.Health/Check", r->p->port).p,
         .h2c = true,
+        .no_reuse = true,
         .headers = {headers, sizeof headers / sizeof *headers},
         .body = probe_grpc_request(a, r->p->service),
         .timeout_ms = r->p->timeout_s * 1000,
