@@ -497,7 +497,7 @@ static size_t distance(struct str a, struct str b)
 static const char *nearest(const struct table *t, struct str word)
 {
     const char *best = NULL;
-    size_t least = word.n < 5 ? 2 : 3;
+    size_t least = word.n < 4 ? 2 : 3;
     for (size_t i = 0; i < t->n; i++) {
         size_t edits = distance(word, str_of(t->fields[i].name));
         if (edits < least) least = edits, best = t->fields[i].name;

@@ -54,6 +54,12 @@ bool file_write_atomic(const char *path, struct str text, unsigned mode, struct 
     return err_errno(err, why, "%s: cannot write", path);
 }
 
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool dir_make(const char *path, unsigned mode, struct err *err)
 {
     char *copy = xstrdup(path);
@@ -62,7 +68,8 @@ bool dir_make(const char *path, unsigned mode, struct err *err)
         if (*at != '/' && *at != '\0') continue;
         char was = *at;
         *at = '\0';
-        if (mkdir(copy, mode) < 0 && errno != EEXIST) ok = err_errno(err, errno, "%s: cannot make the directory", copy);
+        if (mkdir(copy, mode) < 0 && !(errno == EEXIST && is_dir(copy)))
+            ok = err_errno(err, errno == EEXIST ? ENOTDIR : errno, "%s: cannot make the directory", copy);
         *at = was;
         if (was == '\0') break;
     }
