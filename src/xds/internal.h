@@ -196,5 +196,5 @@ void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st)
 /* metrics.c */
 void xds_metrics_init(void);
 extern struct metric xds_connect_count, xds_reconnect_count, xds_request_count, xds_send_success, xds_send_error,
-    xds_update_time, xds_broadcasts, xds_max_rejected;
+    xds_update_time, xds_broadcasts, xds_max_rejected, xds_resources_sent;
 const char *xds_type_short(enum xds_type t); /* "CDS" … */

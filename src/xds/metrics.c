@@ -21,6 +21,8 @@ struct metric xds_update_time = {.name = "osm_proxy_config_update_time",
                                  .labels = {"resource_type", "success"}, .buckets = seconds};
 struct metric xds_broadcasts = {.name = "osm_proxy_broadcast_event_count", .help = "Revisions that were published",
                                 .type = METRIC_COUNTER};
+struct metric xds_resources_sent = {.name = "osm_proxy_resources_sent_count",
+                                    .help = "Resources sent to proxies, all types together", .type = METRIC_COUNTER};
 struct metric xds_max_rejected = {.name = "osm_proxy_max_connections_rejected",
                                   .help = "Proxies refused because of maxDataPlaneConnections",
                                   .type = METRIC_COUNTER};
@@ -28,7 +30,8 @@ struct metric xds_max_rejected = {.name = "osm_proxy_max_connections_rejected",
 void xds_metrics_init(void)
 {
     struct metric *const all[] = {&xds_connect_count, &xds_reconnect_count, &xds_request_count, &xds_send_success,
-                                  &xds_send_error,    &xds_update_time,     &xds_broadcasts,    &xds_max_rejected};
+                                  &xds_send_error,    &xds_update_time,     &xds_broadcasts,    &xds_max_rejected,
+                                  &xds_resources_sent};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) metric_register(all[i]);
 }
 

@@ -265,6 +265,7 @@ static void commit(struct batch *b)
     for (size_t i = 0; i < b->send.n; i++) note_sent(b, b->send.v[i]);
     for (size_t i = 0; i < b->removed.n; i++) note_removed(b, b->removed.v[i]);
     b->t->must_answer = false;
+    metric_add(&xds_resources_sent, (double)b->send.n, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
 }
 
 static void push_type(struct stream *s, enum xds_type type)
