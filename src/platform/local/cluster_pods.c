@@ -1,8 +1,8 @@
 /* cluster_pods.c - which pods there are; how one comes and goes. */
-#include <dirent.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -15,23 +15,16 @@
 
 /* ---- objects as documents ---- */
 
-/* What the controller's CA published, as the ConfigMap that pods mount. */
+/* The controller's roots, as the ConfigMap that sidecars mount; NULL until it has made them. */
 static json_t *trust(struct cluster *c)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    const char *dir = str_fmt(a, "%s/trust", c->opt.state->controller).p;
-    DIR *d = opendir(dir);
-    json_t *data = json_object();
-    for (struct dirent *e; d && (e = readdir(d));) {
-        struct buf text SCOPED_BUF = {0};
-        struct err err = {0};
-        if (e->d_name[0] == '.' || !file_read(str_fmt(a, "%s/%s", dir, e->d_name).p, 1 << 20, &text, &err)) continue;
-        json_object_set_new(data, e->d_name, doc_str(buf_view(&text)));
-    }
-    if (d) closedir(d);
-    if (json_object_get(data, "ca.pem")) return json_pack("{s:o}", "data", data);
-    json_decref(data);
-    return NULL;
+    struct buf text SCOPED_BUF = {0};
+    struct err err = {0};
+    const char *path = str_fmt(a, "%s/trust/ca.pem", c->opt.state->controller).p;
+    if (access(path, F_OK) < 0) path = str_fmt(a, "%s/ca.pem", c->opt.state->controller).p;
+    if (access(path, F_OK) < 0 || !file_read(path, 1 << 20, &text, &err)) return NULL;
+    return json_pack("{s:{s:o}}", "data", "ca.pem", doc_str(buf_view(&text)));
 }
 
 static json_t *lookup(void *arg, enum kind kind, struct str ns, struct str name)
