@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 
@@ -190,6 +191,7 @@ static struct http_call *call_new(const struct http_call_options *o)
 static void call_free(struct http_call *c)
 {
     curl_easy_cleanup(c->easy);
+    if (c->socket > 0) close(c->socket);
     curl_slist_free_all(c->headers);
     curl_slist_free_all(c->connect_to);
     buf_free(&c->body);

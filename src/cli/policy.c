@@ -1,0 +1,91 @@
+/* osm policy check-pods SRC DST */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/api.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+static const char usage[] =
+    "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n\n"
+    "Says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule decides. With a\n"
+    "method and path, for exactly that request. Pods are NS/NAME. Exits 1 when nothing is allowed.\n\n"
+    "Examples:\n  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0\n"
+    "  osm policy check-pods bookthief/bookthief-0 bookstore/bookstore-v1-0 --method GET --path /books-bought\n";
+
+struct question {
+    const char *source, *destination, *method, *path, *port;
+};
+
+/* Percent-encodes what a query value cannot hold (RFC 3986 section 2.3). */
+static struct str escape(struct arena *a, const char *s)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    struct buf b SCOPED_BUF = {0};
+    for (; *s; s++)
+        if (strchr(plain, *s)) buf_char(&b, *s);
+        else buf_fmt(&b, "%%%02X", (unsigned char)*s);
+    return str_dup(a, buf_view(&b));
+}
+
+static const char *request_of(struct arena *a, const struct question *q)
+{
+    struct buf b SCOPED_BUF = {0};
+    buf_fmt(&b, "/v1/check?source=%.*s&destination=%.*s", STR_FMT(escape(a, q->source)), STR_FMT(escape(a, q->destination)));
+    if (q->method) buf_fmt(&b, "&method=%.*s", STR_FMT(escape(a, q->method)));
+    if (q->path) buf_fmt(&b, "&path=%.*s", STR_FMT(escape(a, q->path)));
+    if (q->port) buf_fmt(&b, "&port=%.*s", STR_FMT(escape(a, q->port)));
+    return str_c(a, buf_view(&b));
+}
+
+static int print_answer(const json_t *answer, struct arena *a)
+{
+    static const char *const header[] = {"SERVICE", "PORT", "PROTOCOL", "RESULT", "RULE", "WHY", NULL};
+    struct buf out SCOPED_BUF = {0};
+    struct text_table t = text_table_new(a, header);
+    size_t i;
+    json_t *p;
+    printf("%.*s may %scall %.*s (%.*s)\n", STR_FMT(json_text(answer, "source")), json_flag(answer, "allowed") ? "" : "not ",
+           STR_FMT(json_text(answer, "destination")), STR_FMT(json_text(answer, "mode")));
+    json_array_foreach(json_object_get(answer, "ports"), i, p)
+    {
+        text_table_row(&t, (struct str[]){json_text(p, "service"), str_fmt(a, "%lld", (long long)json_number(p, "port")),
+                                          json_text(p, "protocol"), json_text(p, "result"), json_text(p, "rule"), json_text(p, "why")});
+    }
+    text_table_write(&t, &out);
+    if (i) fwrite(out.p, 1, out.n, stdout);
+    return json_flag(answer, "allowed") ? 0 : 1;
+}
+
+static int check(const struct question *q)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    json_t *answer = api_get(request_of(a, q), &err);
+    if (!answer) return verb_fail("%s", err.text);
+    int code = print_answer(answer, a);
+    json_decref(answer);
+    return code;
+}
+
+int verb_policy(int argc, char **argv)
+{
+    static const struct option options[] = {{"method", required_argument, NULL, 'm'},
+                                            {"path", required_argument, NULL, 'p'},
+                                            {"port", required_argument, NULL, 'P'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    struct question q = {0};
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (c == 'h') return fputs(usage, stdout), 0;
+        if (c == 'm') q.method = optarg;
+        else if (c == 'p') q.path = optarg;
+        else if (c == 'P') q.port = optarg;
+        else return 2;
+    }
+    if (argc - optind != 3 || strcmp(argv[optind], "check-pods")) return verb_usage("policy", "'check-pods SOURCE DESTINATION' is what it can do");
+    q.source = argv[optind + 1];
+    q.destination = argv[optind + 2];
+    return check(&q);
+}
