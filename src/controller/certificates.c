@@ -85,6 +85,11 @@ SSL_CTX *certificates_tls(const struct certificates *c) { return c->tls; }
 
 struct h2_handler *certificates_handler(struct certificates *c) { return &c->handler; }
 
-void certificates_set_validity(struct certificates *c, int64_t seconds) { identity_service_set_validity(c->service, seconds); }
+/* The settings raise a shorter life to their floor; a test's floor is lower. */
+void certificates_set_validity(struct certificates *c, int64_t seconds)
+{
+    int64_t floor = c->opt.validity_min_s;
+    identity_service_set_validity(c->service, floor && seconds <= IDENTITY_VALIDITY_MIN_S ? floor : seconds);
+}
 
 void certificates_set_pod(struct certificates *c, struct str uid, bool alive) { roster_set(c->roster, uid, alive); }
