@@ -45,8 +45,8 @@ static void add_answer(struct evdns_server_request *r, const struct evdns_server
 {
     struct arena *a SCOPED_ARENA = arena_new();
     if (n->alias.n) evdns_server_request_add_cname_reply(r, q->name, str_c(a, n->alias), TTL_S);
-    if (q->type == DNS_A && n->addresses.n)
-        evdns_server_request_add_a_reply(r, q->name, (int)n->addresses.n, n->addresses.v, TTL_S);
+    for (size_t i = 0; q->type == DNS_A && i < n->addresses.n; i++) /* libevent packs several into one record */
+        evdns_server_request_add_a_reply(r, q->name, 1, &n->addresses.v[i], TTL_S);
     if (q->type == DNS_PTR && n->pointer.n) evdns_server_request_add_ptr_reply(r, NULL, q->name, str_c(a, n->pointer), TTL_S);
     if (q->type == DNS_SRV) add_services(r, q->name, n);
 }
