@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "platform/local/layer.h"
 
 #define OLD "/.osm-old-root"
 
@@ -35,11 +36,16 @@ static bool overlay(const struct root_spec *spec, struct arena *a, const char *r
     const char *base = spec->base ? spec->base : "/";
     if (strpbrk(base, ":,\\") || (spec->layer && strpbrk(spec->layer, ":,\\")))
         return err_set(err, "an image directory's path may not contain ':', ',' or '\\'");
-    struct str data = str_fmt(a, "lowerdir=%s%s%s,upperdir=%s/upper,workdir=%s/work", spec->layer ? spec->layer : "",
-                              spec->layer ? ":" : "", base, spec->dir, spec->dir);
     static const char *const parts[] = {"upper", "work", "root"};
     for (size_t i = 0; i < 3; i++)
         if (!dir_make(str_fmt(a, "%s/%s", spec->dir, parts[i]).p, 0755, err)) return false;
+    const char *layer = spec->layer;
+    if (layer && layer_overlaps(layer, base)) {
+        layer = str_fmt(a, "%s/layer", spec->dir).p;
+        if (!layer_copy(spec->layer, layer, err)) return false;
+    }
+    struct str data = str_fmt(a, "lowerdir=%s%s%s,upperdir=%s/upper,workdir=%s/work", layer ? layer : "", layer ? ":" : "", base,
+                              spec->dir, spec->dir);
     return do_mount("overlay", root, "overlay", 0, data.p, err);
 }
 
