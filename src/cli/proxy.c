@@ -1,4 +1,5 @@
 /* osm proxy get QUERY POD: the read-only part of an Envoy's admin, through the pod's own port 15000. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,6 @@
 #include "base/names.h"
 #include "cli/local.h"
 #include "cli/verb.h"
-#include "net/http_client.h"
 #include "platform/local/doc.h"
 
 static const char usage[] =
@@ -31,19 +31,30 @@ static int connect_to_pod(const char *state, const struct local_pod *pod, struct
     return answer ? socket : -1;
 }
 
+/* The agent closes after an answer in HTTP/1.0, so an answer is all that comes until then. (libcurl 7.88 cannot be
+ * given a connected socket: it connects again and fails with EISCONN.) */
+static bool exchange(int fd, const char *query, struct buf *out, struct err *err)
+{
+    struct buf ask SCOPED_BUF = {0};
+    ssize_t n;
+    buf_fmt(&ask, "GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n", query);
+    if (write(fd, ask.p, ask.n) != (ssize_t)ask.n) return err_errno(err, errno, "the proxy hung up");
+    while ((n = read(fd, buf_reserve(out, 65536), 65536)) > 0) buf_commit(out, (size_t)n);
+    return n == 0 || err_errno(err, errno, "the proxy hung up");
+}
+
 static int get(const char *query, const char *state, const struct local_pod *pod)
 {
-    struct arena *a SCOPED_ARENA = arena_new();
+    struct buf answer SCOPED_BUF = {0};
     struct err err = {0};
-    struct http_answer answer;
-    int socket = connect_to_pod(state, pod, &err);
-    if (socket < 0) return verb_fail("%s", err.text);
-    struct http_call_options call = {.url = str_fmt(a, "http://127.0.0.1:%d/%s", PORT_ENVOY_ADMIN, query).p, .socket = socket};
-    call.max_body = 256 << 20;
-    if (!http_fetch(&call, a, &answer, &err)) return verb_fail("the proxy of %s does not answer: %s", pod->pod, err.text);
-    fwrite(answer.body.p, 1, answer.body.n, stdout);
-    if (answer.status < 400) return 0;
-    return verb_fail("the proxy of %s answers %d to '%s'", pod->pod, answer.status, query);
+    int fd SCOPED_FD = connect_to_pod(state, pod, &err);
+    if (fd < 0 || !exchange(fd, query, &answer, &err)) return verb_fail("%s", err.text);
+    const char *body = memmem(answer.p, answer.n, "\r\n\r\n", 4);
+    if (!body || answer.n < 12) return verb_fail("the proxy of %s does not answer", pod->pod);
+    body += 4;
+    fwrite(body, 1, answer.n - (size_t)(body - answer.p), stdout);
+    if (answer.p[9] == '2') return 0;
+    return verb_fail("the proxy of %s answers %.3s to '%s'", pod->pod, answer.p + 9, query);
 }
 
 int verb_proxy(int argc, char **argv)

@@ -20,7 +20,6 @@ struct http_call {
     bool is_too_large;
     char error[CURL_ERROR_SIZE];
     char *url;
-    int socket; /* > 0: not yet taken by curl */
     void (*done)(void *arg, const struct http_answer *answer);
     void *arg;
     struct http_client *client;
@@ -106,32 +105,6 @@ static void set_times(CURL *easy, const struct http_call_options *o)
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((o->idle_timeout_ms + 999) / 1000));
 }
 
-/* A socket that somebody else connected: handed over once, then the call's own. */
-static curl_socket_t take_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct http_call *c = arg;
-    curl_socket_t fd = c->socket > 0 ? c->socket : CURL_SOCKET_BAD;
-    (void)purpose, (void)address;
-    c->socket = 0;
-    return fd;
-}
-
-static int is_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    (void)arg, (void)fd, (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-static void set_socket(struct http_call *c, int fd)
-{
-    c->socket = fd;
-    curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETFUNCTION, take_socket);
-    curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, c);
-    curl_easy_setopt(c->easy, CURLOPT_SOCKOPTFUNCTION, is_connected);
-    curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, 1L);
-}
-
 static void set_place(struct http_call *c, const struct http_call_options *o)
 {
     curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
@@ -141,7 +114,6 @@ static void set_place(struct http_call *c, const struct http_call_options *o)
                      (long)(o->h2c ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, (long)o->no_reuse);
     curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, (long)o->no_reuse);
-    if (o->socket > 0) set_socket(c, o->socket);
     if (o->unix_path) curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
     if (!o->connect_to) return;
     struct buf to SCOPED_BUF = {0};
@@ -191,7 +163,6 @@ static struct http_call *call_new(const struct http_call_options *o)
 static void call_free(struct http_call *c)
 {
     curl_easy_cleanup(c->easy);
-    if (c->socket > 0) close(c->socket);
     curl_slist_free_all(c->headers);
     curl_slist_free_all(c->connect_to);
     buf_free(&c->body);

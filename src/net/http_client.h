@@ -15,7 +15,6 @@ struct http_call_options {
     const char *method;      /* NULL: GET, or POST with a body */
     const char *url;         /* "https://name:port/path?query"; with unix_path any host, "http://osm/…" */
     const char *unix_path;   /* connect here */
-    int socket;              /* > 0: a connected socket, taken over, used instead of connecting. Implies |no_reuse| */
     const char *connect_to;  /* "10.0.0.1:15128": connect there whatever the URL's host is. The certificate is checked
                                 against the URL's host: "https://NAME_CONTROLLER_DNS:15128/…" */
     struct str roots;        /* PEM: the only roots trusted; empty: the system's */
