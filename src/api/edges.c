@@ -66,8 +66,8 @@ void edges_free(struct edges *e)
 
 static struct edge *edge_of(struct map *m, const struct sample *s, struct arena *a)
 {
-    struct str key = str_fmt(a, "%.*s/%.*s %.*s", STR_FMT(kvs_get(s->labels, S("source_namespace"))),
-                             STR_FMT(kvs_get(s->labels, S("source_name"))), STR_FMT(kvs_get(s->labels, S("destination_service"))));
+    struct str key = str_fmt(a, "%.*s/%.*s %.*s", STR_FMT(sample_label(s, "source_namespace")),
+                             STR_FMT(sample_label(s, "source_name")), STR_FMT(sample_label(s, "destination_service")));
     struct edge *e = map_get(m, key);
     if (e) return e;
     e = xcalloc(1, sizeof *e);
@@ -78,8 +78,8 @@ static struct edge *edge_of(struct map *m, const struct sample *s, struct arena 
 static void add_requests(struct edge *e, const struct sample *s)
 {
     int64_t code = 0;
-    struct str tls = kvs_get(s->labels, S("tls"));
-    if (!str_to_i64(kvs_get(s->labels, S("response_code")), 0, 999, &code)) code = 0;
+    struct str tls = sample_label(s, "tls");
+    if (!str_to_i64(sample_label(s, "response_code"), 0, 999, &code)) code = 0;
     e->requests += s->value;
     if (code == 403) e->denied += s->value;
     if (code >= 100 && code < 400) e->good += s->value;
@@ -88,7 +88,7 @@ static void add_requests(struct edge *e, const struct sample *s)
 
 static void add_bucket(struct edge *e, const struct sample *s, struct arena *a)
 {
-    struct str le = kvs_get(s->labels, S("le"));
+    struct str le = sample_label(s, "le");
     double bound = str_is(le, "+Inf") ? INFINITY : strtod(str_c(a, le), NULL);
     size_t i = 0;
     while (i < e->n_buckets && e->buckets[i].le < bound) i++;
@@ -106,7 +106,7 @@ static void take_proxy(struct map *m, struct str text)
     struct arena *a SCOPED_ARENA = arena_new();
     struct samples all = samples_parse(text, S("osm_request_"), a);
     for (each(s, all)) {
-        if (!str_is(kvs_get(s->labels, S("direction")), "outbound")) continue;
+        if (!str_is(sample_label(s, "direction"), "outbound")) continue;
         if (str_is(s->name, "osm_request_total")) add_requests(edge_of(m, s, a), s);
         else if (str_is(s->name, "osm_request_duration_ms_bucket")) add_bucket(edge_of(m, s, a), s, a);
     }

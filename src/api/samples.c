@@ -6,8 +6,8 @@ enum { MAX_SAMPLES = 100000 };
 
 static bool take_quoted(struct str *at, struct arena *a, struct str *out)
 {
-    char *p = arena_alloc(a, at->n), *to = p;
     if (!at->n || at->p[0] != '"') return false;
+    char *p = arena_alloc(a, at->n), *to = p;
     for (size_t i = 1; i < at->n; i++) {
         char c = at->p[i];
         if (c == '"') {
@@ -66,4 +66,11 @@ struct samples samples_parse(struct str text, struct str prefix, struct arena *a
         if (str_starts(line, prefix) && take_line(line, a, &s)) list_push(a, &out, s);
     }
     return out;
+}
+
+struct str sample_label(const struct sample *s, const char *name)
+{
+    for (each(l, s->labels))
+        if (str_is(l->key, name)) return l->value;
+    return STR_NULL;
 }

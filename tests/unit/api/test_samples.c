@@ -14,8 +14,8 @@ static void reads_names_labels_and_values(void **state)
     struct samples s = samples_parse(S("# HELP osm_x y\nosm_x{a=\"1\",b=\"q\\\"\\n\"} 2.5\nother 3\nosm_y 7"), S("osm_"), a);
     assert_int_equal(s.n, 2);
     assert_true(str_is(s.v[0].name, "osm_x"));
-    assert_true(str_is(kvs_get(s.v[0].labels, S("a")), "1"));
-    assert_true(str_is(kvs_get(s.v[0].labels, S("b")), "q\"\n"));
+    assert_true(str_is(sample_label(&s.v[0], "a"), "1"));
+    assert_true(str_is(sample_label(&s.v[0], "b"), "q\"\n"));
     assert_true(s.v[0].value == 2.5);
     assert_true(s.v[1].value == 7);
 }
