@@ -1,5 +1,6 @@
 #include "identity/key.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 
@@ -25,8 +26,10 @@ bool key_is_p256(EVP_PKEY *key)
 {
     char group[64] = "";
     size_t n = 0;
+    int is_explicit = 0; /* a curve by its numbers: RFC 5480 2.1.1 forbids it, and Envoy refuses such certificates */
     return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof group, &n) &&
-           !strcmp(group, "prime256v1");
+           !strcmp(group, "prime256v1") &&
+           EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) && !is_explicit;
 }
 
 EVP_PKEY *key_of_pem(struct str pem, struct err *err)

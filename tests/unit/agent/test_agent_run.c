@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "agent/agent.h"
+#include "identity/key.h"
 
 enum { PATIENCE_S = 30 };
 
@@ -198,15 +199,118 @@ static void a_call_without_policy_is_logged_with_its_names(void **state)
     assert_false(file_has(w, "stdout", "rubbish"));
 }
 
-static void certificates_are_renewed_and_envoy_takes_them(void **state)
+/* ---- renewal ---- */
+
+#define PATH_SECRET "\"sds_config\":{\"resource_api_version\":\"V3\",\"path_config_source\":{\"path\":\"%s/sidecar/%s\"}}"
+static const char listener[] =
+    "{\"address\":{\"socket_address\":{\"address\":\"127.0.0.1\",\"port_value\":16000}},\"filter_chains\":[{"
+    "\"transport_socket\":{\"name\":\"tls\",\"typed_config\":{\"@type\":"
+    "\"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext\","
+    "\"require_client_certificate\":true,\"common_tls_context\":{"
+    "\"tls_certificate_sds_secret_configs\":[{\"name\":\"osm-certificate\"," PATH_SECRET "}],"
+    "\"validation_context_sds_secret_config\":{\"name\":\"osm-bundle\"," PATH_SECRET "}}}},"
+    "\"filters\":[{\"name\":\"hcm\",\"typed_config\":{\"@type\":\"type.googleapis.com/"
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\",\"stat_prefix\":\"x\","
+    "\"http_filters\":[{\"name\":\"router\",\"typed_config\":{\"@type\":"
+    "\"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\"}}],"
+    "\"route_config\":{\"virtual_hosts\":[{\"name\":\"a\",\"domains\":[\"*\"],\"routes\":[{\"match\":"
+    "{\"prefix\":\"/\"},\"direct_response\":{\"status\":200,\"body\":{\"inline_string\":\"hello\"}}}]}]}}}]}]}";
+
+/* Gives the Envoy that the agent is about to start an mTLS listener with the pod's own secrets. */
+static void add_listener(struct world *w)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    const char *path = str_fmt(a, "%s/sidecar/bootstrap.json", w->dir).p;
+    WAIT_FOR(access(path, F_OK) == 0);
+    json_t *j = json_load_file(path, 0, NULL);
+    const char *text = str_fmt(a, listener, w->dir, "sds-certificate.json", w->dir, "sds-bundle.json").p;
+    json_t *l = json_loads(text, 0, NULL);
+    assert_non_null(l);
+    json_object_set_new(json_object_get(j, "static_resources"), "listeners", json_pack("[o]", l));
+    char *out = json_dumps(j, 0);
+    assert_true(file_write_atomic(path, str_of(out), 0600, &err));
+    free(out);
+    json_decref(j);
+}
+
+struct traffic {
+    struct event_base *base;
+    struct http_client *http;
+    struct http_call_options o[2]; /* over a kept connection, and over a fresh one each time */
+    int done[2];
+    bool is_over;
+    char error[ERR_TEXT + 64];
+};
+
+static void next_request(struct traffic *t, int which);
+
+static void request_done(struct traffic *t, int which, const struct http_answer *answer)
+{
+    if (!answer->ok || answer->status != 200)
+        snprintf(t->error, sizeof t->error, "request %d: %d %s", t->done[0] + t->done[1], answer->status, answer->err.text);
+    t->done[which]++;
+    if (t->is_over || *t->error)
+        event_base_loopbreak(t->base);
+    else
+        next_request(t, which);
+}
+
+static void kept_done(void *arg, const struct http_answer *answer) { request_done(arg, 0, answer); }
+static void fresh_done(void *arg, const struct http_answer *answer) { request_done(arg, 1, answer); }
+static void next_request(struct traffic *t, int which)
+{
+    http_call_start(t->http, &t->o[which], which ? fresh_done : kept_done, t);
+}
+
+static void look(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct traffic *t = arg;
+    t->is_over = body_has("http://127.0.0.1:15000/stats?filter=sds.osm-certificate.update_success", "update_success: 4");
+}
+
+static void issued(void *arg, const struct str *chain, const struct err *err)
+{
+    if (!chain) fail_msg("%s", err->text);
+    buf_str(arg, *chain);
+}
+
+/* Three renewals under requests without a pause; not one may fail. */
+static void certificates_are_renewed_in_use(void **state)
 {
     struct world *w = *state;
-    controller_start(&w->controller, w->dir, 6);
+    struct buf chain SCOPED_BUF = {0}, pem SCOPED_BUF = {0};
+    struct err err = {0};
     start_agent(w, "ca", "0s");
+    add_listener(w);
+    controller_start(&w->controller, w->dir, 6);
     WAIT_FOR(is_ready());
     pid_t first = envoy_pid(w);
-    WAIT_FOR(body_has("http://127.0.0.1:15000/stats?filter=sds.osm-certificate.update_success", "update_success: 4"));
-    assert_true(is_ready());
+
+    EVP_PKEY *key = key_new(&err);
+    assert_true(key_to_pem(key, &pem, &err));
+    struct issue_request r = {.key = key, .uri = S("spiffe://cluster.local/ns/ns1/sa/other"), .dns = S("other.ns1.cluster.local"),
+                              .now = clock_unix_s(), .validity = 3600};
+    issuer_sign(w->controller.ca, &r, issued, &chain);
+    EVP_PKEY_free(key);
+    struct traffic t = {.base = loop_base_new(&err)};
+    struct http_call_options o = {.url = "https://client.ns1.cluster.local:16000/", .connect_to = "127.0.0.1:16000",
+                                  .roots = issuer_roots(w->controller.ca), .chain = buf_view(&chain), .key = buf_view(&pem)};
+    t.http = http_client_new(t.base, &err);
+    t.o[0] = t.o[1] = o;
+    t.o[1].no_reuse = true;
+    struct event *tick = event_new(t.base, -1, EV_PERSIST, look, &t);
+    event_add(tick, &(struct timeval){.tv_usec = 250000});
+    next_request(&t, 0);
+    next_request(&t, 1);
+    event_base_dispatch(t.base);
+    event_free(tick);
+    http_client_free(t.http);
+    event_base_free(t.base);
+
+    assert_string_equal(t.error, "");
+    assert_true(t.is_over && t.done[0] > 50 && t.done[1] > 50);
     assert_true(ads_streams == 1);
     assert_int_equal(envoy_pid(w), first);
 }
@@ -257,7 +361,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_pod_becomes_ready_and_says_goodbye, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_without_policy_is_logged_with_its_names, setup, teardown),
-        cmocka_unit_test_setup_teardown(certificates_are_renewed_and_envoy_takes_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(certificates_are_renewed_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(envoy_comes_back_when_it_dies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_of_another_mesh_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_controller_of_another_root_is_refused, setup, teardown),

@@ -87,6 +87,18 @@ static void keys_other_than_p256_are_refused(void **state)
     EVP_PKEY_free(p384);
 }
 
+/* P-256, but written as numbers: such a certificate would be refused by every peer. */
+static void a_curve_by_numbers_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct buf csr SCOPED_BUF = {0};
+    EVP_PKEY *key = key_new(&w->err);
+    assert_true(EVP_PKEY_set_utf8_string_param(key, "encoding", "explicit") == 1);
+    assert_true(csr_make(key, &csr, &w->err));
+    assert_null(csr_check(buf_view(&csr), &w->err));
+    EVP_PKEY_free(key);
+}
+
 static void a_request_shows_its_key(void **state)
 {
     struct world *w = *state;
@@ -323,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_key_survives_its_pem),
         TEST(keys_other_than_p256_are_refused),
+        TEST(a_curve_by_numbers_is_refused),
         TEST(a_request_shows_its_key),
         TEST(a_request_signed_by_another_key_is_refused),
         TEST(rubbish_and_giants_are_no_requests),
