@@ -24,7 +24,7 @@ void *arena_alloc(struct arena *a, size_t n);
 /* Bytes handed out so far, alignment included: what metrics and benchmarks count. */
 size_t arena_used(const struct arena *a);
 
-#define arena_make(a, T) ((T *)arena_alloc((a), sizeof(T)))
+#define arena_make(a, T)     ((T *)arena_alloc((a), sizeof(T)))
 #define arena_array(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (n)))
 
 /* Copies; the result is also NUL-terminated. */

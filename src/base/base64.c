@@ -30,8 +30,10 @@ bool base64_read(struct arena *a, struct str text, struct str *out)
         char c = text.p[i];
         if (c == '\n' || c == '\r') continue;
         int d = value_of(c);
-        if (c == '=' && ++pads <= 2) d = 0;
-        else if (pads || d < 0) return false;
+        if (c == '=' && ++pads <= 2)
+            d = 0;
+        else if (pads || d < 0)
+            return false;
         v = v << 6 | (unsigned)d;
         if (++count % 4) continue;
         p[n++] = (char)(v >> 16);

@@ -61,10 +61,14 @@ static size_t utf8_len(const unsigned char *p, size_t n)
     unsigned char c = p[0], lo = 0x80, hi = 0xbf;
     size_t need;
     if (c < 0x80) return 1;
-    if (c >= 0xc2 && c <= 0xdf) need = 2;
-    else if (c >= 0xe0 && c <= 0xef) need = 3;
-    else if (c >= 0xf0 && c <= 0xf4) need = 4;
-    else return 0;
+    if (c >= 0xc2 && c <= 0xdf)
+        need = 2;
+    else if (c >= 0xe0 && c <= 0xef)
+        need = 3;
+    else if (c >= 0xf0 && c <= 0xf4)
+        need = 4;
+    else
+        return 0;
     if (n < need) return 0;
     if (c == 0xe0) lo = 0xa0;
     if (c == 0xed) hi = 0x9f;
@@ -78,10 +82,14 @@ static size_t utf8_len(const unsigned char *p, size_t n)
 
 static void json_ascii(struct buf *b, unsigned char c)
 {
-    static const char *const shorts[] = {['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n", ['\t'] = "\\t", ['\r'] = "\\r"};
-    if (c < sizeof shorts / sizeof *shorts && shorts[c]) buf_c(b, shorts[c]);
-    else if (c < 0x20 || c == 0x7f) buf_fmt(b, "\\u%04x", c);
-    else buf_char(b, (char)c);
+    static const char *const shorts[] = {
+        ['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n", ['\t'] = "\\t", ['\r'] = "\\r"};
+    if (c < sizeof shorts / sizeof *shorts && shorts[c])
+        buf_c(b, shorts[c]);
+    else if (c < 0x20 || c == 0x7f)
+        buf_fmt(b, "\\u%04x", c);
+    else
+        buf_char(b, (char)c);
 }
 
 void buf_json_str(struct buf *b, struct str s)
@@ -90,9 +98,12 @@ void buf_json_str(struct buf *b, struct str s)
     for (size_t i = 0; i < s.n;) {
         const unsigned char *p = (const unsigned char *)s.p + i;
         size_t n = utf8_len(p, s.n - i);
-        if (n == 1) json_ascii(b, *p);
-        else if (n) buf_add(b, p, n);
-        else buf_c(b, "\xef\xbf\xbd");
+        if (n == 1)
+            json_ascii(b, *p);
+        else if (n)
+            buf_add(b, p, n);
+        else
+            buf_c(b, "\xef\xbf\xbd");
         i += n ? n : 1;
     }
     buf_char(b, '"');

@@ -23,7 +23,11 @@ bool err_set(struct err *err, const char *fmt, ...) __attribute__((format(printf
 bool err_errno(struct err *err, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Puts a formatted prefix and ": " in front of the message; returns false. */
 bool err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static inline void err_clear(struct err *err) { err->is_set = false; err->text[0] = '\0'; }
+static inline void err_clear(struct err *err)
+{
+    err->is_set = false;
+    err->text[0] = '\0';
+}
 static inline struct str err_str(const struct err *err) { return str_of(err->text); }
 
 /* return NULL from pointer functions: return ERR_NULL(err, "..."); */

@@ -5,7 +5,7 @@
 #include "base/str.h"
 
 struct errcode {
-    int code; /* printed as E%04d */
+    int code;                 /* printed as E%04d */
     const char *title, *text; /* one line; what it means and what to do */
 };
 
@@ -15,20 +15,20 @@ enum {
     E_NO_MATCHES = 2006,
     E_SOURCE_KIND = 2011,
     E_DESTINATION_KIND = 2010,
-    E_BAD_OBJECT = 8000,   /* an object does not decode or validate; it counts as absent */
-    E_BAD_FILE = 8001,     /* a file does not parse; its last good text stays in force */
-    E_DUPLICATE = 8002,    /* the same object twice; the first stays */
+    E_BAD_OBJECT = 8000, /* an object does not decode or validate; it counts as absent */
+    E_BAD_FILE = 8001,   /* a file does not parse; its last good text stays in force */
+    E_DUPLICATE = 8002,  /* the same object twice; the first stays */
     E_UNKNOWN_FIELD = 8003,
-    E_NOT_ENFORCED = 8004, /* decoded and validated, not carried out yet */
-    E_ABSENT = 8005,       /* a reference to something that is not there */
-    E_CONFLICT = 8006,     /* two objects contradict; the older one holds */
+    E_NOT_ENFORCED = 8004,  /* decoded and validated, not carried out yet */
+    E_ABSENT = 8005,        /* a reference to something that is not there */
+    E_CONFLICT = 8006,      /* two objects contradict; the older one holds */
     E_PROXY_REFUSED = 8007, /* an Envoy refused a resource (NACK) */
     E_BAD_REGEX = 8008,
     E_TARGET_NAMESPACE = 8009, /* a TrafficTarget whose namespace is not its destination's */
     E_UNKNOWN_KIND = 8010,
-    E_NOT_IN_MESH = 8011,  /* a pod that is not in the mesh, and why */
-    E_PROTOCOL = 8012,     /* a port's protocol is not one we carry */
-    E_POD_FAILED = 8013,   /* local platform: a pod cannot be started, and why */
+    E_NOT_IN_MESH = 8011, /* a pod that is not in the mesh, and why */
+    E_PROTOCOL = 8012,    /* a port's protocol is not one we carry */
+    E_POD_FAILED = 8013,  /* local platform: a pod cannot be started, and why */
 };
 
 /* NULL when unknown. */

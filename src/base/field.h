@@ -11,25 +11,25 @@ struct buf;
 
 /* The C type of the member is in brackets. */
 enum field_type {
-    F_STR,      /* struct str */
-    F_BOOL,     /* bool */
-    F_TRI,      /* enum tri: a boolean that knows whether it was given */
-    F_INT,      /* int64_t within [min, max] (both 0: unlimited) */
-    F_DURATION, /* int64_t nanoseconds, Go's syntax "1h2m3.5s", not negative; range in ns */
-    F_TIME,     /* int64_t seconds since 1970, RFC 3339; 0: absent */
-    F_ENUM,     /* int: index into |names|; text compared exactly unless FIELD_NOCASE */
-    F_INLINE,   /* a struct of |sub| in place */
-    F_OBJ,      /* pointer to a struct of |sub|; NULL when absent */
-    F_LIST,     /* LIST(struct of |sub|) */
-    F_STRS,     /* struct strs; items checked against |pattern| and |names| (F_STRS with names: enum of strings) */
-    F_INTS,     /* struct ints; items within [min, max] */
-    F_MAP,      /* struct kvs, sorted by key; values checked like F_STR's */
+    F_STR,        /* struct str */
+    F_BOOL,       /* bool */
+    F_TRI,        /* enum tri: a boolean that knows whether it was given */
+    F_INT,        /* int64_t within [min, max] (both 0: unlimited) */
+    F_DURATION,   /* int64_t nanoseconds, Go's syntax "1h2m3.5s", not negative; range in ns */
+    F_TIME,       /* int64_t seconds since 1970, RFC 3339; 0: absent */
+    F_ENUM,       /* int: index into |names|; text compared exactly unless FIELD_NOCASE */
+    F_INLINE,     /* a struct of |sub| in place */
+    F_OBJ,        /* pointer to a struct of |sub|; NULL when absent */
+    F_LIST,       /* LIST(struct of |sub|) */
+    F_STRS,       /* struct strs; items checked against |pattern| and |names| (F_STRS with names: enum of strings) */
+    F_INTS,       /* struct ints; items within [min, max] */
+    F_MAP,        /* struct kvs, sorted by key; values checked like F_STR's */
     F_INT_OR_STR, /* struct int_or_str */
-    F_JSON,     /* json_t *, owned by the arena of the decoding: taken as it is, never looked into */
-    F_QUANTITY, /* struct str, checked to be a Kubernetes quantity */
-    F_BYTES,    /* struct str of bytes; base64 in documents */
-    F_OPT_INT,  /* struct opt_int: a number that knows whether it was given */
-    F_MAPS,     /* struct kvs in the order written, keys may repeat; a list of mappings, or one mapping, in documents */
+    F_JSON,       /* json_t *, owned by the arena of the decoding: taken as it is, never looked into */
+    F_QUANTITY,   /* struct str, checked to be a Kubernetes quantity */
+    F_BYTES,      /* struct str of bytes; base64 in documents */
+    F_OPT_INT,    /* struct opt_int: a number that knows whether it was given */
+    F_MAPS, /* struct kvs in the order written, keys may repeat; a list of mappings, or one mapping, in documents */
 };
 
 enum tri { TRI_UNSET, TRI_FALSE, TRI_TRUE };
@@ -54,22 +54,22 @@ struct int_or_str {
 };
 
 enum field_flag {
-    FIELD_REQUIRED = 1,   /* must be present (an empty list or map is present) */
-    FIELD_NOCASE = 2,     /* F_ENUM: ASCII case-insensitive */
-    FIELD_NOT_EMPTY = 4,  /* string or list must have something in it */
-    FIELD_SECRET = 8,     /* never in dumps or logs */
+    FIELD_REQUIRED = 1,      /* must be present (an empty list or map is present) */
+    FIELD_NOCASE = 2,        /* F_ENUM: ASCII case-insensitive */
+    FIELD_NOT_EMPTY = 4,     /* string or list must have something in it */
+    FIELD_SECRET = 8,        /* never in dumps or logs */
     FIELD_NOT_ENFORCED = 16, /* decoded, validated, not carried out: setting it gives a diagnostic */
-    FIELD_CIDR = 32,      /* string or strings must be IP prefixes */
-    FIELD_REGEX = 64,     /* must compile as RE2 within the limit of regex.h */
-    FIELD_BASE64 = 128,   /* F_MAP: values are base64 in documents and bytes here */
+    FIELD_CIDR = 32,         /* string or strings must be IP prefixes */
+    FIELD_REGEX = 64,        /* must compile as RE2 within the limit of regex.h */
+    FIELD_BASE64 = 128,      /* F_MAP: values are base64 in documents and bytes here */
 };
 
 struct problem {
-    bool is_error; /* false: the value is used all the same */
-    struct str path; /* "spec.rules[0].name" */
+    bool is_error;      /* false: the value is used all the same */
+    struct str path;    /* "spec.rules[0].name" */
     uint32_t line, col; /* 0: unknown */
-    struct str text; /* what is wrong and what would be right; without the path */
-    int code;        /* errcode.h: E_BAD_OBJECT, E_BAD_REGEX, E_UNKNOWN_FIELD, E_NOT_ENFORCED */
+    struct str text;    /* what is wrong and what would be right; without the path */
+    int code;           /* errcode.h: E_BAD_OBJECT, E_BAD_REGEX, E_UNKNOWN_FIELD, E_NOT_ENFORCED */
 };
 struct problems {
     struct problem *v;
@@ -112,9 +112,15 @@ struct table {
 };
 
 /* FIELD(struct x, member, "name", F_STR, .flags = FIELD_REQUIRED, .doc = "...") */
-#define FIELD(T, m, json_name, t, ...) {.name = (json_name), .type = (t), .offset = offsetof(T, m), __VA_ARGS__}
+#define FIELD(T, m, json_name, t, ...)                                                                                 \
+    {                                                                                                                  \
+        .name = (json_name), .type = (t), .offset = offsetof(T, m), __VA_ARGS__                                        \
+    }
 /* static const struct field f[] = {...}; const struct table x_table = TABLE("X", struct x, f, .doc = "..."); */
-#define TABLE(json_name, T, f, ...) {.name = (json_name), .size = sizeof(T), .fields = (f), .n = sizeof(f) / sizeof *(f), __VA_ARGS__}
+#define TABLE(json_name, T, f, ...)                                                                                    \
+    {                                                                                                                  \
+        .name = (json_name), .size = sizeof(T), .fields = (f), .n = sizeof(f) / sizeof *(f), __VA_ARGS__               \
+    }
 
 /* Code E_BAD_OBJECT. |at| may be NULL. */
 void problem_add(struct arena *a, struct problems *out, bool is_error, const struct node *at, struct str path,

@@ -4,7 +4,10 @@
 #include "base/field_private.h"
 
 static const void *at(const struct field *f, const void *v) { return (const char *)v + f->offset; }
-static const char *item(const struct field *f, const struct strs *l, size_t i) { return (const char *)l->v + i * f->sub->size; }
+static const char *item(const struct field *f, const struct strs *l, size_t i)
+{
+    return (const char *)l->v + i * f->sub->size;
+}
 
 /* ---- JSON ------------------------------------------------------------------------------------------------ */
 
@@ -79,24 +82,42 @@ static json_t *field_json(const struct field *f, const void *v)
 {
     switch (f->type) {
     case F_STR:
-    case F_QUANTITY: return text_json(*(const struct str *)v);
-    case F_BYTES: return base64_json(*(const struct str *)v);
-    case F_BOOL: return json_boolean(*(const bool *)v);
-    case F_TRI: return *(const enum tri *)v ? json_boolean(*(const enum tri *)v == TRI_TRUE) : NULL;
-    case F_INT: return json_integer(*(const int64_t *)v);
-    case F_DURATION: return time_json(duration_text, *(const int64_t *)v);
-    case F_TIME: return time_json(time_text, *(const int64_t *)v);
-    case F_ENUM: return json_string(f->names[*(const int *)v]);
-    case F_INLINE: return table_to_json(f->sub, v);
-    case F_OBJ: return *(void *const *)v ? table_to_json(f->sub, *(void *const *)v) : NULL;
-    case F_LIST: return list_json(f, v);
-    case F_STRS: return strs_json(v);
-    case F_INTS: return ints_json(v);
-    case F_MAP: return map_json(f, v);
-    case F_MAPS: return maps_json(v);
-    case F_OPT_INT: return ((const struct opt_int *)v)->is_set ? json_integer(((const struct opt_int *)v)->v) : NULL;
-    case F_INT_OR_STR: return int_or_str_json(v);
-    case F_JSON: return *(json_t *const *)v ? json_incref(*(json_t *const *)v) : NULL;
+    case F_QUANTITY:
+        return text_json(*(const struct str *)v);
+    case F_BYTES:
+        return base64_json(*(const struct str *)v);
+    case F_BOOL:
+        return json_boolean(*(const bool *)v);
+    case F_TRI:
+        return *(const enum tri *)v ? json_boolean(*(const enum tri *)v == TRI_TRUE) : NULL;
+    case F_INT:
+        return json_integer(*(const int64_t *)v);
+    case F_DURATION:
+        return time_json(duration_text, *(const int64_t *)v);
+    case F_TIME:
+        return time_json(time_text, *(const int64_t *)v);
+    case F_ENUM:
+        return json_string(f->names[*(const int *)v]);
+    case F_INLINE:
+        return table_to_json(f->sub, v);
+    case F_OBJ:
+        return *(void *const *)v ? table_to_json(f->sub, *(void *const *)v) : NULL;
+    case F_LIST:
+        return list_json(f, v);
+    case F_STRS:
+        return strs_json(v);
+    case F_INTS:
+        return ints_json(v);
+    case F_MAP:
+        return map_json(f, v);
+    case F_MAPS:
+        return maps_json(v);
+    case F_OPT_INT:
+        return ((const struct opt_int *)v)->is_set ? json_integer(((const struct opt_int *)v)->v) : NULL;
+    case F_INT_OR_STR:
+        return int_or_str_json(v);
+    case F_JSON:
+        return *(json_t *const *)v ? json_incref(*(json_t *const *)v) : NULL;
     }
     return NULL;
 }
@@ -115,8 +136,10 @@ json_t *table_to_json(const struct table *t, const void *v)
         const struct field *f = &t->fields[i];
         json_t *j = is_silent(f, at(f, v)) ? NULL : field_json(f, at(f, v));
         bool is_empty = f->type == F_INLINE && !(f->flags & FIELD_REQUIRED) && json_object_size(j) == 0;
-        if (is_empty) json_decref(j);
-        else if (j) json_object_set_new(out, f->name, j);
+        if (is_empty)
+            json_decref(j);
+        else if (j)
+            json_object_set_new(out, f->name, j);
     }
     return out;
 }
@@ -133,8 +156,10 @@ static bool is_plain(struct str s)
 
 static void dump_text(struct str s, struct buf *out)
 {
-    if (is_plain(s)) buf_str(out, s);
-    else buf_json_str(out, s);
+    if (is_plain(s))
+        buf_str(out, s);
+    else
+        buf_json_str(out, s);
 }
 
 static void dump_json(const json_t *j, struct buf *out)
@@ -176,9 +201,12 @@ static void dump_map(const struct kvs *m, struct buf *out)
 static void dump_bytes(const struct field *f, const void *v, struct buf *out)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    if (f->type == F_DURATION) buf_str(out, duration_text(a, *(const int64_t *)v));
-    else if (f->type == F_TIME) buf_str(out, time_text(a, *(const int64_t *)v));
-    else base64_write(*(const struct str *)v, out);
+    if (f->type == F_DURATION)
+        buf_str(out, duration_text(a, *(const int64_t *)v));
+    else if (f->type == F_TIME)
+        buf_str(out, time_text(a, *(const int64_t *)v));
+    else
+        base64_write(*(const struct str *)v, out);
 }
 
 static void dump_scalar(const struct field *f, const void *v, struct buf *out)
@@ -186,22 +214,45 @@ static void dump_scalar(const struct field *f, const void *v, struct buf *out)
     const struct int_or_str *ios = v;
     switch (f->type) {
     case F_STR:
-    case F_QUANTITY: dump_text(*(const struct str *)v, out); break;
-    case F_BOOL: buf_c(out, *(const bool *)v ? "true" : "false"); break;
-    case F_TRI: buf_c(out, *(const enum tri *)v == TRI_TRUE ? "true" : "false"); break;
-    case F_INT: buf_fmt(out, "%lld", (long long)*(const int64_t *)v); break;
-    case F_ENUM: buf_c(out, f->names[*(const int *)v]); break;
-    case F_STRS: dump_strs(v, out); break;
-    case F_INTS: dump_ints(v, out); break;
-    case F_MAP:
-    case F_MAPS: dump_map(v, out); break;
-    case F_OPT_INT: buf_fmt(out, "%lld", (long long)((const struct opt_int *)v)->v); break;
-    case F_INT_OR_STR:
-        if (ios->s.n) dump_text(ios->s, out);
-        else buf_fmt(out, "%lld", (long long)ios->i);
+    case F_QUANTITY:
+        dump_text(*(const struct str *)v, out);
         break;
-    case F_JSON: dump_json(*(json_t *const *)v, out); break;
-    default: dump_bytes(f, v, out);
+    case F_BOOL:
+        buf_c(out, *(const bool *)v ? "true" : "false");
+        break;
+    case F_TRI:
+        buf_c(out, *(const enum tri *)v == TRI_TRUE ? "true" : "false");
+        break;
+    case F_INT:
+        buf_fmt(out, "%lld", (long long)*(const int64_t *)v);
+        break;
+    case F_ENUM:
+        buf_c(out, f->names[*(const int *)v]);
+        break;
+    case F_STRS:
+        dump_strs(v, out);
+        break;
+    case F_INTS:
+        dump_ints(v, out);
+        break;
+    case F_MAP:
+    case F_MAPS:
+        dump_map(v, out);
+        break;
+    case F_OPT_INT:
+        buf_fmt(out, "%lld", (long long)((const struct opt_int *)v)->v);
+        break;
+    case F_INT_OR_STR:
+        if (ios->s.n)
+            dump_text(ios->s, out);
+        else
+            buf_fmt(out, "%lld", (long long)ios->i);
+        break;
+    case F_JSON:
+        dump_json(*(json_t *const *)v, out);
+        break;
+    default:
+        dump_bytes(f, v, out);
     }
 }
 
@@ -224,8 +275,10 @@ static void dump_list(const struct field *f, const struct strs *l, int indent, s
 
 static void dump_nested(const struct field *f, const void *v, int indent, struct buf *out)
 {
-    if (f->type == F_LIST) dump_list(f, v, indent, out);
-    else table_dump(f->sub, f->type == F_OBJ ? *(void *const *)v : v, indent, out);
+    if (f->type == F_LIST)
+        dump_list(f, v, indent, out);
+    else
+        table_dump(f->sub, f->type == F_OBJ ? *(void *const *)v : v, indent, out);
 }
 
 static void dump_field(const struct field *f, const void *v, int indent, struct buf *out)

@@ -11,18 +11,33 @@ void field_keep_json(struct arena *a, json_t *j, void *out)
 size_t field_size(const struct field *f)
 {
     static const size_t sizes[] = {
-        [F_STR] = sizeof(struct str),   [F_BOOL] = sizeof(bool),        [F_TRI] = sizeof(enum tri),
-        [F_INT] = sizeof(int64_t),      [F_DURATION] = sizeof(int64_t), [F_TIME] = sizeof(int64_t),
-        [F_ENUM] = sizeof(int),         [F_OBJ] = sizeof(void *),       [F_LIST] = sizeof(struct strs),
-        [F_STRS] = sizeof(struct strs), [F_INTS] = sizeof(struct ints), [F_MAP] = sizeof(struct kvs),
-        [F_INT_OR_STR] = sizeof(struct int_or_str), [F_JSON] = sizeof(json_t *), [F_QUANTITY] = sizeof(struct str),
-        [F_BYTES] = sizeof(struct str), [F_OPT_INT] = sizeof(struct opt_int), [F_MAPS] = sizeof(struct kvs),
+        [F_STR] = sizeof(struct str),
+        [F_BOOL] = sizeof(bool),
+        [F_TRI] = sizeof(enum tri),
+        [F_INT] = sizeof(int64_t),
+        [F_DURATION] = sizeof(int64_t),
+        [F_TIME] = sizeof(int64_t),
+        [F_ENUM] = sizeof(int),
+        [F_OBJ] = sizeof(void *),
+        [F_LIST] = sizeof(struct strs),
+        [F_STRS] = sizeof(struct strs),
+        [F_INTS] = sizeof(struct ints),
+        [F_MAP] = sizeof(struct kvs),
+        [F_INT_OR_STR] = sizeof(struct int_or_str),
+        [F_JSON] = sizeof(json_t *),
+        [F_QUANTITY] = sizeof(struct str),
+        [F_BYTES] = sizeof(struct str),
+        [F_OPT_INT] = sizeof(struct opt_int),
+        [F_MAPS] = sizeof(struct kvs),
     };
     return f->type == F_INLINE ? f->sub->size : sizes[f->type];
 }
 
 static const void *at(const struct field *f, const void *v) { return (const char *)v + f->offset; }
-static const char *item(const struct field *f, const struct strs *l, size_t i) { return (const char *)l->v + i * f->sub->size; }
+static const char *item(const struct field *f, const struct strs *l, size_t i)
+{
+    return (const char *)l->v + i * f->sub->size;
+}
 
 /* ---- zero ------------------------------------------------------------------------------------------------ */
 
@@ -38,23 +53,33 @@ bool field_is_zero(const struct field *f, const void *v)
     switch (f->type) {
     case F_STR:
     case F_QUANTITY:
-    case F_BYTES: return ((const struct str *)v)->n == 0;
-    case F_BOOL: return !*(const bool *)v;
-    case F_TRI: return *(const enum tri *)v == TRI_UNSET;
+    case F_BYTES:
+        return ((const struct str *)v)->n == 0;
+    case F_BOOL:
+        return !*(const bool *)v;
+    case F_TRI:
+        return *(const enum tri *)v == TRI_UNSET;
     case F_INT:
     case F_DURATION:
-    case F_TIME: return *(const int64_t *)v == 0;
-    case F_ENUM: return *(const int *)v == 0;
-    case F_INLINE: return struct_is_zero(f->sub, v);
+    case F_TIME:
+        return *(const int64_t *)v == 0;
+    case F_ENUM:
+        return *(const int *)v == 0;
+    case F_INLINE:
+        return struct_is_zero(f->sub, v);
     case F_OBJ:
-    case F_JSON: return *(void *const *)v == NULL;
+    case F_JSON:
+        return *(void *const *)v == NULL;
     case F_LIST:
     case F_STRS:
     case F_INTS:
     case F_MAP:
-    case F_MAPS: return ((const struct strs *)v)->n == 0;
-    case F_OPT_INT: return !((const struct opt_int *)v)->is_set;
-    case F_INT_OR_STR: return ((const struct int_or_str *)v)->i == 0 && ((const struct int_or_str *)v)->s.n == 0;
+    case F_MAPS:
+        return ((const struct strs *)v)->n == 0;
+    case F_OPT_INT:
+        return !((const struct opt_int *)v)->is_set;
+    case F_INT_OR_STR:
+        return ((const struct int_or_str *)v)->i == 0 && ((const struct int_or_str *)v)->s.n == 0;
     }
     return true;
 }
@@ -106,20 +131,42 @@ static void field_hash(const struct field *f, const void *v, struct hasher *h)
     switch (f->type) {
     case F_STR:
     case F_QUANTITY:
-    case F_BYTES: hasher_str(h, *(const struct str *)v); break;
-    case F_BOOL: hasher_u64(h, *(const bool *)v); break;
-    case F_TRI: hasher_u64(h, *(const enum tri *)v); break;
+    case F_BYTES:
+        hasher_str(h, *(const struct str *)v);
+        break;
+    case F_BOOL:
+        hasher_u64(h, *(const bool *)v);
+        break;
+    case F_TRI:
+        hasher_u64(h, *(const enum tri *)v);
+        break;
     case F_INT:
     case F_DURATION:
-    case F_TIME: hasher_u64(h, (uint64_t)*(const int64_t *)v); break;
-    case F_ENUM: hasher_u64(h, (uint64_t)*(const int *)v); break;
-    case F_INLINE: table_hash(f->sub, v, h); break;
-    case F_OBJ: hash_obj(f, *(void *const *)v, h); break;
-    case F_LIST: hash_list(f, v, h); break;
-    case F_STRS: hash_strs(v, h); break;
-    case F_INTS: hash_ints(v, h); break;
+    case F_TIME:
+        hasher_u64(h, (uint64_t) * (const int64_t *)v);
+        break;
+    case F_ENUM:
+        hasher_u64(h, (uint64_t) * (const int *)v);
+        break;
+    case F_INLINE:
+        table_hash(f->sub, v, h);
+        break;
+    case F_OBJ:
+        hash_obj(f, *(void *const *)v, h);
+        break;
+    case F_LIST:
+        hash_list(f, v, h);
+        break;
+    case F_STRS:
+        hash_strs(v, h);
+        break;
+    case F_INTS:
+        hash_ints(v, h);
+        break;
     case F_MAP:
-    case F_MAPS: hash_map(v, h); break;
+    case F_MAPS:
+        hash_map(v, h);
+        break;
     case F_OPT_INT:
         hasher_u64(h, ((const struct opt_int *)v)->is_set);
         hasher_u64(h, (uint64_t)((const struct opt_int *)v)->v);
@@ -128,7 +175,9 @@ static void field_hash(const struct field *f, const void *v, struct hasher *h)
         hasher_u64(h, (uint64_t)((const struct int_or_str *)v)->i);
         hasher_str(h, ((const struct int_or_str *)v)->s);
         break;
-    case F_JSON: hash_json(*(json_t *const *)v, h); break;
+    case F_JSON:
+        hash_json(*(json_t *const *)v, h);
+        break;
     }
 }
 
@@ -190,23 +239,37 @@ bool field_equal(const struct field *f, const void *a, const void *b)
     switch (f->type) {
     case F_STR:
     case F_QUANTITY:
-    case F_BYTES: return str_eq(*(const struct str *)a, *(const struct str *)b);
-    case F_BOOL: return *(const bool *)a == *(const bool *)b;
-    case F_TRI: return *(const enum tri *)a == *(const enum tri *)b;
+    case F_BYTES:
+        return str_eq(*(const struct str *)a, *(const struct str *)b);
+    case F_BOOL:
+        return *(const bool *)a == *(const bool *)b;
+    case F_TRI:
+        return *(const enum tri *)a == *(const enum tri *)b;
     case F_INT:
     case F_DURATION:
-    case F_TIME: return *(const int64_t *)a == *(const int64_t *)b;
-    case F_ENUM: return *(const int *)a == *(const int *)b;
-    case F_INLINE: return table_equal(f->sub, a, b);
-    case F_OBJ: return equal_objs(f, *(void *const *)a, *(void *const *)b);
-    case F_LIST: return equal_lists(f, a, b);
-    case F_STRS: return equal_strs(a, b);
-    case F_INTS: return equal_ints(a, b);
+    case F_TIME:
+        return *(const int64_t *)a == *(const int64_t *)b;
+    case F_ENUM:
+        return *(const int *)a == *(const int *)b;
+    case F_INLINE:
+        return table_equal(f->sub, a, b);
+    case F_OBJ:
+        return equal_objs(f, *(void *const *)a, *(void *const *)b);
+    case F_LIST:
+        return equal_lists(f, a, b);
+    case F_STRS:
+        return equal_strs(a, b);
+    case F_INTS:
+        return equal_ints(a, b);
     case F_MAP:
-    case F_MAPS: return equal_maps(a, b);
-    case F_OPT_INT: return equal_opt_int(a, b);
-    case F_INT_OR_STR: return equal_int_or_str(a, b);
-    case F_JSON: return equal_json(*(json_t *const *)a, *(json_t *const *)b);
+    case F_MAPS:
+        return equal_maps(a, b);
+    case F_OPT_INT:
+        return equal_opt_int(a, b);
+    case F_INT_OR_STR:
+        return equal_int_or_str(a, b);
+    case F_JSON:
+        return equal_json(*(json_t *const *)a, *(json_t *const *)b);
     }
     return false;
 }
@@ -262,14 +325,28 @@ static void field_copy(const struct field *f, const void *from, struct arena *a,
     switch (f->type) {
     case F_STR:
     case F_QUANTITY:
-    case F_BYTES: *(struct str *)to = copy_str(*(const struct str *)from, a); break;
-    case F_INLINE: table_copy(f->sub, from, a, to); break;
-    case F_OBJ: copy_obj(f, *(void *const *)from, a, to); break;
-    case F_LIST: copy_list(f, from, a, to); break;
-    case F_STRS: copy_strs(from, a, to); break;
-    case F_INTS: copy_ints(from, a, to); break;
+    case F_BYTES:
+        *(struct str *)to = copy_str(*(const struct str *)from, a);
+        break;
+    case F_INLINE:
+        table_copy(f->sub, from, a, to);
+        break;
+    case F_OBJ:
+        copy_obj(f, *(void *const *)from, a, to);
+        break;
+    case F_LIST:
+        copy_list(f, from, a, to);
+        break;
+    case F_STRS:
+        copy_strs(from, a, to);
+        break;
+    case F_INTS:
+        copy_ints(from, a, to);
+        break;
     case F_MAP:
-    case F_MAPS: copy_map(from, a, to); break;
+    case F_MAPS:
+        copy_map(from, a, to);
+        break;
     case F_INT_OR_STR:
         *(struct int_or_str *)to = *(const struct int_or_str *)from;
         ((struct int_or_str *)to)->s = copy_str(((const struct int_or_str *)from)->s, a);
@@ -278,7 +355,8 @@ static void field_copy(const struct field *f, const void *from, struct arena *a,
         *(json_t **)to = NULL;
         if (*(json_t *const *)from) field_keep_json(a, json_incref(*(json_t *const *)from), to);
         break;
-    default: memcpy(to, from, field_size(f));
+    default:
+        memcpy(to, from, field_size(f));
     }
 }
 
@@ -294,8 +372,10 @@ struct str kvs_get(struct kvs m, struct str key)
         size_t mid = lo + (hi - lo) / 2;
         int c = str_cmp(m.v[mid].key, key);
         if (c == 0) return m.v[mid].value.p ? m.v[mid].value : S("");
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return STR_NULL;
 }

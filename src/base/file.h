@@ -14,4 +14,9 @@ MUST bool dir_make(const char *path, unsigned mode, struct err *err);
 MUST bool tree_remove(const char *path, struct err *err);
 void fd_closep(int *fd);
 #define SCOPED_FD __attribute__((cleanup(fd_closep)))
-#define STEAL_FD(fd) ({ int stolen_ = (fd); (fd) = -1; stolen_; })
+#define STEAL_FD(fd)                                                                                                   \
+    ({                                                                                                                 \
+        int stolen_ = (fd);                                                                                            \
+        (fd) = -1;                                                                                                     \
+        stolen_;                                                                                                       \
+    })

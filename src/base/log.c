@@ -25,7 +25,10 @@ void log_set_level(enum log_level level) { atomic_store(&max_level, level); }
 
 bool log_level_parse(struct str s, enum log_level *out)
 {
-    static const struct { const char *name; enum log_level level; } names[] = {
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } names[] = {
         {"disabled", LOG_OFF}, {"panic", LOG_ERROR}, {"fatal", LOG_ERROR}, {"error", LOG_ERROR}, {"warn", LOG_WARN},
         {"warning", LOG_WARN}, {"info", LOG_INFO},   {"debug", LOG_DEBUG}, {"trace", LOG_TRACE},
     };
@@ -64,8 +67,8 @@ void log_at(enum log_level level, const char *file, int line, const char *fmt, .
     va_end(ap);
     stamp(when);
     if (format == LOG_JSON) {
-        buf_fmt(&b, "{\"level\":\"%s\",\"component\":\"%s\",\"time\":\"%s\",\"file\":\"%s:%d\",\"message\":", level_names[level],
-                component, when, tail(file), line);
+        buf_fmt(&b, "{\"level\":\"%s\",\"component\":\"%s\",\"time\":\"%s\",\"file\":\"%s:%d\",\"message\":",
+                level_names[level], component, when, tail(file), line);
         buf_json_str(&b, str_of(text));
         buf_c(&b, "}\n");
     } else {

@@ -12,10 +12,11 @@ void log_setup(const char *component, enum log_format format, enum log_level lev
 void log_set_level(enum log_level level);
 /* Knows the old system's names (disabled panic fatal error warn info debug trace); false otherwise. */
 bool log_level_parse(struct str s, enum log_level *out);
-void log_at(enum log_level level, const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void log_at(enum log_level level, const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #define log_error(...) log_at(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
-#define log_warn(...) log_at(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)
-#define log_info(...) log_at(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__)
 #define log_trace(...) log_at(LOG_TRACE, __FILE__, __LINE__, __VA_ARGS__)

@@ -31,8 +31,10 @@ static struct map_entry *probe(const struct map *m, struct str key, uint64_t has
     for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
         struct map_entry *e = &m->slots[i];
         if (!e->key) return free_place ? free_place : e;
-        if (e->key == TOMB) free_place = free_place ? free_place : e;
-        else if (e->hash == hash && e->n == key.n && memcmp(e->key, key.p ? key.p : "", key.n) == 0) return e;
+        if (e->key == TOMB)
+            free_place = free_place ? free_place : e;
+        else if (e->hash == hash && e->n == key.n && memcmp(e->key, key.p ? key.p : "", key.n) == 0)
+            return e;
     }
 }
 
@@ -58,7 +60,8 @@ void *map_get(const struct map *m, struct str key)
 
 void *map_put(struct map *m, struct str key, void *value)
 {
-    if ((m->n + m->tombs + 1) * 4 > m->cap * 3) rehash(m, m->n * 2 < 8 ? 16 : (m->n * 2 > m->cap / 2 ? m->cap * 2 : m->cap));
+    if ((m->n + m->tombs + 1) * 4 > m->cap * 3)
+        rehash(m, m->n * 2 < 8 ? 16 : (m->n * 2 > m->cap / 2 ? m->cap * 2 : m->cap));
     uint64_t hash = map_hash(key);
     struct map_entry *e = probe(m, key, hash);
     if (is_live(e)) {

@@ -89,7 +89,8 @@ static struct cell *cell_of(struct metric *m, const struct str *labels)
 static void add(_Atomic double *to, double v)
 {
     double was = atomic_load_explicit(to, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(to, &was, was + v, memory_order_relaxed, memory_order_relaxed)) continue;
+    while (!atomic_compare_exchange_weak_explicit(to, &was, was + v, memory_order_relaxed, memory_order_relaxed))
+        continue;
 }
 
 void metric_add(struct metric *m, double v, struct str l0, struct str l1, struct str l2, struct str l3)
@@ -129,21 +130,28 @@ double metric_value(const struct metric *m)
 static void escaped(struct buf *out, struct str s, bool quotes)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\n') buf_c(out, "\\n");
-        else if (s.p[i] == '\\') buf_c(out, "\\\\");
-        else if (s.p[i] == '"' && quotes) buf_c(out, "\\\"");
-        else buf_char(out, s.p[i]);
+        if (s.p[i] == '\n')
+            buf_c(out, "\\n");
+        else if (s.p[i] == '\\')
+            buf_c(out, "\\\\");
+        else if (s.p[i] == '"' && quotes)
+            buf_c(out, "\\\"");
+        else
+            buf_char(out, s.p[i]);
     }
 }
 
 static void number(struct buf *out, double v)
 {
-    if (v == (double)(int64_t)v && v < 1e15 && v > -1e15) buf_fmt(out, "%lld", (long long)v);
-    else buf_fmt(out, "%.17g", v);
+    if (v == (double)(int64_t)v && v < 1e15 && v > -1e15)
+        buf_fmt(out, "%lld", (long long)v);
+    else
+        buf_fmt(out, "%.17g", v);
 }
 
 /* {a="x",b="y"} without the braces. */
-static struct str label_text(const struct metric *m, const struct metric_state *s, const struct cell *c, struct arena *a)
+static struct str label_text(const struct metric *m, const struct metric_state *s, const struct cell *c,
+                             struct arena *a)
 {
     struct buf b SCOPED_BUF = {0};
     for (size_t i = 0; i < s->n_labels; i++) {
@@ -171,7 +179,8 @@ static void histogram(struct buf *out, const struct metric *m, struct str labels
     for (size_t i = 0; i <= n; i++) {
         sum += atomic_load_explicit(&c->buckets[i], memory_order_relaxed);
         struct str le = i < n ? str_fmt(a, "%g", m->buckets[i]) : S("+Inf");
-        sample(out, m->name, "_bucket", str_fmt(a, "%.*s%sle=\"%.*s\"", STR_FMT(labels), comma, STR_FMT(le)), (double)sum);
+        sample(out, m->name, "_bucket", str_fmt(a, "%.*s%sle=\"%.*s\"", STR_FMT(labels), comma, STR_FMT(le)),
+               (double)sum);
     }
     sample(out, m->name, "_sum", labels, atomic_load_explicit(&c->value, memory_order_relaxed));
     sample(out, m->name, "_count", labels, (double)sum); /* of the same reading as the buckets */
@@ -201,8 +210,10 @@ static void write_metric(const struct metric *m, struct buf *out)
     escaped(out, str_of(m->help), false);
     buf_fmt(out, "\n# TYPE %s %s\n", m->name, types[m->type]);
     for (each(r, rows)) {
-        if (m->type == METRIC_HISTOGRAM) histogram(out, m, r->labels, r->cell, a);
-        else sample(out, m->name, "", r->labels, atomic_load_explicit(&r->cell->value, memory_order_relaxed));
+        if (m->type == METRIC_HISTOGRAM)
+            histogram(out, m, r->labels, r->cell, a);
+        else
+            sample(out, m->name, "", r->labels, atomic_load_explicit(&r->cell->value, memory_order_relaxed));
     }
     if (rows.n == 0 && s->n_labels == 0 && m->type != METRIC_HISTOGRAM) sample(out, m->name, "", STR_NULL, 0);
 }

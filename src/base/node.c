@@ -47,13 +47,20 @@ static json_t *float_to_json(const struct node *n)
 json_t *node_to_json(const struct node *n)
 {
     switch (n->type) {
-    case NODE_NULL: return json_null();
-    case NODE_BOOL: return json_boolean(n->i);
-    case NODE_INT: return json_integer(n->i);
-    case NODE_FLOAT: return float_to_json(n);
-    case NODE_STR: return text_to_json(n->text);
-    case NODE_LIST: return list_to_json(n);
-    case NODE_MAP: return map_to_json(n);
+    case NODE_NULL:
+        return json_null();
+    case NODE_BOOL:
+        return json_boolean(n->i);
+    case NODE_INT:
+        return json_integer(n->i);
+    case NODE_FLOAT:
+        return float_to_json(n);
+    case NODE_STR:
+        return text_to_json(n->text);
+    case NODE_LIST:
+        return list_to_json(n);
+    case NODE_MAP:
+        return map_to_json(n);
     }
     return json_null();
 }
@@ -117,7 +124,8 @@ static void scalar_of_json(struct json_walk *w, const json_t *j, struct node *n)
         n->i = json_is_true(j);
         n->text = n->i ? S("true") : S("false");
         break;
-    default: n->text = S("null");
+    default:
+        n->text = S("null");
     }
 }
 
@@ -152,8 +160,7 @@ struct node *node_of_json(struct arena *a, const json_t *j, struct err *err)
 struct node *node_parse_json(struct arena *a, struct str text, const struct node_limits *limits, struct err *err)
 {
     json_error_t why;
-    if (text.n > limits->bytes)
-        return ERR_NULL(err, "larger than %zu bytes, the most that is read", limits->bytes);
+    if (text.n > limits->bytes) return ERR_NULL(err, "larger than %zu bytes, the most that is read", limits->bytes);
     json_t *j = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!j) return ERR_NULL(err, "%d:%d: not JSON: %s", why.line, why.column, why.text);
     struct node *n = of_json_limited(a, j, limits, err);

@@ -19,12 +19,12 @@ struct node_pair {
 
 struct node {
     enum node_type type;
-    uint32_t line, col; /* 1-based; 0 when unknown (API JSON) */
-    struct str text;    /* scalars: as written, quotes and escapes resolved */
-    int64_t i;          /* NODE_INT, NODE_BOOL (0, 1) */
-    double f;           /* NODE_FLOAT, and NODE_INT as a double */
-    LIST(struct node *) items;      /* NODE_LIST */
-    LIST(struct node_pair) pairs;   /* NODE_MAP, in the order written; duplicate keys are an error */
+    uint32_t line, col;           /* 1-based; 0 when unknown (API JSON) */
+    struct str text;              /* scalars: as written, quotes and escapes resolved */
+    int64_t i;                    /* NODE_INT, NODE_BOOL (0, 1) */
+    double f;                     /* NODE_FLOAT, and NODE_INT as a double */
+    LIST(struct node *) items;    /* NODE_LIST */
+    LIST(struct node_pair) pairs; /* NODE_MAP, in the order written; duplicate keys are an error */
 };
 
 struct nodes {

@@ -44,8 +44,7 @@ static bool fail_yaml(struct walk *w)
 {
     yaml_parser_t *y = &w->yaml;
     const char *problem = y->problem ? y->problem : "not YAML";
-    if (y->error == YAML_READER_ERROR)
-        return fail(w, mark_of_offset(w->text, y->problem_offset), problem);
+    if (y->error == YAML_READER_ERROR) return fail(w, mark_of_offset(w->text, y->problem_offset), problem);
     if (!y->context) return fail(w, y->problem_mark, problem);
     return err_set(w->err, "%s:%zu:%zu: %s %s that began in line %zu", w->file, y->problem_mark.line + 1,
                    y->problem_mark.column + 1, problem, y->context, y->context_mark.line + 1);
@@ -72,10 +71,7 @@ static struct node *node_new(struct walk *w, enum node_type type, yaml_mark_t at
     return n;
 }
 
-static bool has_tag(const yaml_char_t *tag, const char *name)
-{
-    return str_is(str_of_yaml(tag), name);
-}
+static bool has_tag(const yaml_char_t *tag, const char *name) { return str_is(str_of_yaml(tag), name); }
 
 static bool scalar_text(struct walk *w, struct str *out)
 {
@@ -261,7 +257,8 @@ bool node_parse(struct arena *a, struct str text, const char *file, const struct
     struct walk w = {.file = file, .limits = limits, .err = err};
     *docs = (struct nodes){0};
     if (text.n > limits->bytes)
-        return err_set(err, "%s:1:1: larger than %zu bytes, the most that is read; split the file", file, limits->bytes);
+        return err_set(err, "%s:1:1: larger than %zu bytes, the most that is read; split the file", file,
+                       limits->bytes);
     if (parse_yaml(a, text, &w, docs)) return true;
     *docs = (struct nodes){0};
     if (!parse_as_json(a, text, limits, docs)) return false;

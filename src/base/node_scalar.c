@@ -114,9 +114,14 @@ static bool is_float(struct str s, double *f)
 
 void node_type_plain(struct node *n)
 {
-    if (is_null(n->text)) n->type = NODE_NULL;
-    else if (is_bool(n->text, &n->i)) n->type = NODE_BOOL;
-    else if (is_int(n->text, &n->i)) n->type = NODE_INT, n->f = (double)n->i;
-    else if (is_float(n->text, &n->f)) n->type = NODE_FLOAT;
-    else n->type = NODE_STR;
+    if (is_null(n->text))
+        n->type = NODE_NULL;
+    else if (is_bool(n->text, &n->i))
+        n->type = NODE_BOOL;
+    else if (is_int(n->text, &n->i))
+        n->type = NODE_INT, n->f = (double)n->i;
+    else if (is_float(n->text, &n->f))
+        n->type = NODE_FLOAT;
+    else
+        n->type = NODE_STR;
 }

@@ -21,8 +21,11 @@ struct strs {
 
 #define STR_NULL ((struct str){NULL, 0})
 /* A str of a string literal, also usable in static initialisers. */
-#define S(lit) ((struct str){"" lit, sizeof(lit) - 1})
-#define S_INIT(lit) {"" lit, sizeof(lit) - 1}
+#define S(lit)   ((struct str){"" lit, sizeof(lit) - 1})
+#define S_INIT(lit)                                                                                                    \
+    {                                                                                                                  \
+        "" lit, sizeof(lit) - 1                                                                                        \
+    }
 /* printf arguments for "%.*s". */
 #define STR_FMT(s) (int)(s).n, (s).p ? (s).p : ""
 

@@ -10,8 +10,8 @@ struct unit {
 
 /* Longer names first where one is the other's beginning. The two micro signs are U+00B5 and U+03BC. */
 static const struct unit units[] = {
-    {"ns", 1},          {"us", 1000},       {"\xc2\xb5s", 1000},      {"\xce\xbcs", 1000},
-    {"ms", 1000000},    {"s", 1000000000},  {"m", 60000000000},       {"h", 3600000000000},
+    {"ns", 1},       {"us", 1000},      {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000},
+    {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000},
 };
 
 static const struct unit *unit_cut(struct str *rest)
@@ -130,9 +130,10 @@ bool time_parse(struct str s, int64_t *unix_s)
 {
     struct tm tm = {0};
     int east;
-    bool ok = number(&s, 4, 9999, &tm.tm_year) && literal(&s, "-") && number(&s, 2, 12, &tm.tm_mon) && literal(&s, "-") &&
-              number(&s, 2, 31, &tm.tm_mday) && literal(&s, "Tt ") && number(&s, 2, 23, &tm.tm_hour) && literal(&s, ":") &&
-              number(&s, 2, 59, &tm.tm_min) && literal(&s, ":") && number(&s, 2, 60, &tm.tm_sec);
+    bool ok = number(&s, 4, 9999, &tm.tm_year) && literal(&s, "-") && number(&s, 2, 12, &tm.tm_mon) &&
+              literal(&s, "-") && number(&s, 2, 31, &tm.tm_mday) && literal(&s, "Tt ") &&
+              number(&s, 2, 23, &tm.tm_hour) && literal(&s, ":") && number(&s, 2, 59, &tm.tm_min) && literal(&s, ":") &&
+              number(&s, 2, 60, &tm.tm_sec);
     if (!ok) return false;
     if (literal(&s, ".")) {
         if (!is_digit(s)) return false;

@@ -13,7 +13,8 @@ static bool is_plain(struct str s)
     if (n.type != NODE_STR || str_ends(s, S(":"))) return false;
     for (size_t i = 0; i < sizeof old_words / sizeof *old_words; i++)
         if (str_eq_nocase(s, str_of(old_words[i]))) return false;
-    bool begins_well = (s.p[0] >= 'a' && s.p[0] <= 'z') || (s.p[0] >= 'A' && s.p[0] <= 'Z') || s.p[0] == '/' || s.p[0] == '_';
+    bool begins_well =
+        (s.p[0] >= 'a' && s.p[0] <= 'z') || (s.p[0] >= 'A' && s.p[0] <= 'Z') || s.p[0] == '/' || s.p[0] == '_';
     if (!begins_well || s.p[s.n - 1] == ' ') return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -24,8 +25,10 @@ static bool is_plain(struct str s)
 
 static void write_text(struct str s, struct buf *out)
 {
-    if (is_plain(s)) buf_str(out, s);
-    else buf_json_str(out, s);
+    if (is_plain(s))
+        buf_str(out, s);
+    else
+        buf_json_str(out, s);
 }
 
 static void write_scalar(const json_t *j, struct buf *out)
@@ -56,8 +59,10 @@ static void write_map(const json_t *j, int indent, struct buf *out)
         first = false;
         write_text(str_make(key, n), out);
         buf_char(out, ':');
-        if (!nests(v)) buf_char(out, ' ');
-        else buf_fmt(out, "\n%*s", json_is_array(v) ? indent : indent + 2, "");
+        if (!nests(v))
+            buf_char(out, ' ');
+        else
+            buf_fmt(out, "\n%*s", json_is_array(v) ? indent : indent + 2, "");
         write_value(v, json_is_array(v) ? indent : indent + 2, out);
     }
 }

@@ -3,11 +3,11 @@
 #include "kinds/object.h"
 
 /* The accessor of a kind: its struct, or NULL when |o| is NULL or of another kind. */
-#define KIND_ACCESSOR(T, K)                                                \
-    static inline const struct T *T##_of(const struct object *o)           \
-    {                                                                      \
-        return o && o->kind == (K) ? (const struct T *)o->body : NULL;     \
-    }                                                                      \
+#define KIND_ACCESSOR(T, K)                                                                                            \
+    static inline const struct T *T##_of(const struct object *o)                                                       \
+    {                                                                                                                  \
+        return o && o->kind == (K) ? (const struct T *)o->body : NULL;                                                 \
+    }                                                                                                                  \
     extern const struct table T##_table
 
 /* Who or what a policy speaks of. */

@@ -2,17 +2,25 @@
 
 static const char *const protocols[] = {"http", "https", "tcp", "tcp-server-first", NULL};
 static const struct field port_fields[] = {
-    FIELD(struct policy_port, number, "number", F_INT, .flags = FIELD_REQUIRED, .min = 1, .max = 65535, .doc = "The port."),
-    FIELD(struct policy_port, protocol, "protocol", F_STR, .names = protocols, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY | FIELD_NOCASE, .doc = "http, https, tcp or tcp-server-first."),
+    FIELD(struct policy_port, number, "number", F_INT, .flags = FIELD_REQUIRED, .min = 1, .max = 65535,
+          .doc = "The port."),
+    FIELD(struct policy_port, protocol, "protocol", F_STR, .names = protocols,
+          .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY | FIELD_NOCASE, .doc = "http, https, tcp or tcp-server-first."),
 };
-const struct table policy_port_table = TABLE("PolicyPort", struct policy_port, port_fields, .doc = "A port and what is spoken there.");
+const struct table policy_port_table =
+    TABLE("PolicyPort", struct policy_port, port_fields, .doc = "A port and what is spoken there.");
 
 static const struct field spec_fields[] = {
-    FIELD(struct egress_spec, sources, "sources", F_LIST, .sub = &subject_table, .flags = FIELD_REQUIRED, .doc = "The service accounts that may call."),
-    FIELD(struct egress_spec, hosts, "hosts", F_STRS, .doc = "Host names that may be called with http (Host) and https (SNI)."),
-    FIELD(struct egress_spec, ip_addresses, "ipAddresses", F_STRS, .flags = FIELD_CIDR, .doc = "Address ranges that may be called with tcp and https."),
-    FIELD(struct egress_spec, ports, "ports", F_LIST, .sub = &policy_port_table, .flags = FIELD_REQUIRED, .doc = "Ports that may be called."),
-    FIELD(struct egress_spec, matches, "matches", F_LIST, .sub = &typed_ref_table, .doc = "HTTPRouteGroups that say which requests, and at most one UpstreamTrafficSetting."),
+    FIELD(struct egress_spec, sources, "sources", F_LIST, .sub = &subject_table, .flags = FIELD_REQUIRED,
+          .doc = "The service accounts that may call."),
+    FIELD(struct egress_spec, hosts, "hosts", F_STRS,
+          .doc = "Host names that may be called with http (Host) and https (SNI)."),
+    FIELD(struct egress_spec, ip_addresses, "ipAddresses", F_STRS, .flags = FIELD_CIDR,
+          .doc = "Address ranges that may be called with tcp and https."),
+    FIELD(struct egress_spec, ports, "ports", F_LIST, .sub = &policy_port_table, .flags = FIELD_REQUIRED,
+          .doc = "Ports that may be called."),
+    FIELD(struct egress_spec, matches, "matches", F_LIST, .sub = &typed_ref_table,
+          .doc = "HTTPRouteGroups that say which requests, and at most one UpstreamTrafficSetting."),
 };
 
 #define ROUTES "specs.smi-spec.io/v1alpha4"
@@ -33,12 +41,16 @@ static void check(const void *v, struct arena *a, struct problems *out)
     }
     if (settings > 1) problem_add(a, out, true, NULL, S("matches"), "may name one UpstreamTrafficSetting only");
 }
-static const struct table spec_table = TABLE("EgressSpec", struct egress_spec, spec_fields, .check = check, .doc = "What is allowed.");
+static const struct table spec_table =
+    TABLE("EgressSpec", struct egress_spec, spec_fields, .check = check, .doc = "What is allowed.");
 static const struct field fields[] = {
-    FIELD(struct egress, spec, "spec", F_INLINE, .sub = &spec_table, .flags = FIELD_REQUIRED, .doc = "What is allowed."),
+    FIELD(struct egress, spec, "spec", F_INLINE, .sub = &spec_table, .flags = FIELD_REQUIRED,
+          .doc = "What is allowed."),
 };
 static const struct cel_rule cel[] = {
-    {"!has(self.spec.matches) || self.spec.matches.filter(m, m.kind == 'UpstreamTrafficSetting').size() <= 1", "matches may name one UpstreamTrafficSetting only"},
+    {"!has(self.spec.matches) || self.spec.matches.filter(m, m.kind == 'UpstreamTrafficSetting').size() <= 1",
+     "matches may name one UpstreamTrafficSetting only"},
     {NULL, NULL},
 };
-const struct table egress_table = TABLE("Egress", struct egress, fields, .flags = TABLE_STRICT, .rules = cel, .doc = "Allows some identities to call something outside the mesh.");
+const struct table egress_table = TABLE("Egress", struct egress, fields, .flags = TABLE_STRICT, .rules = cel,
+                                        .doc = "Allows some identities to call something outside the mesh.");

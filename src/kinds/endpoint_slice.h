@@ -18,7 +18,7 @@ struct kube_endpoint {
     struct kube_endpoint_target target; /* targetRef; kind empty when absent */
 };
 struct kube_endpoint_port {
-    struct str name; /* join key to the Service's port names */
+    struct str name;     /* join key to the Service's port names */
     struct opt_int port; /* not set: every port; not for meshes */
     int protocol;        /* enum kube_ip_protocol of service.h */
     struct str app_protocol;
@@ -32,5 +32,11 @@ KIND_ACCESSOR(kube_endpoint_slice, KIND_ENDPOINT_SLICE);
 
 /* Kubernetes' rules for what is not given: ready and serving are true, terminating is false. */
 static inline bool kube_endpoint_is_ready(const struct kube_endpoint *e) { return e->conditions.ready != TRI_FALSE; }
-static inline bool kube_endpoint_is_serving(const struct kube_endpoint *e) { return e->conditions.serving != TRI_FALSE; }
-static inline bool kube_endpoint_is_terminating(const struct kube_endpoint *e) { return e->conditions.terminating == TRI_TRUE; }
+static inline bool kube_endpoint_is_serving(const struct kube_endpoint *e)
+{
+    return e->conditions.serving != TRI_FALSE;
+}
+static inline bool kube_endpoint_is_terminating(const struct kube_endpoint *e)
+{
+    return e->conditions.terminating == TRI_TRUE;
+}

@@ -26,9 +26,11 @@
 
 #define CONFIG "config.openservicemesh.io"
 #define POLICY "policy.openservicemesh.io"
-#define LATER (KIND_MESH | KIND_NOT_ENFORCED)
-#define K(name, plural, short_name, group, flags, t, ...) \
-    {name, plural, short_name, group, {__VA_ARGS__}, flags, &t##_table}
+#define LATER  (KIND_MESH | KIND_NOT_ENFORCED)
+#define K(name, plural, short_name, group, flags, t, ...)                                                              \
+    {                                                                                                                  \
+        name, plural, short_name, group, {__VA_ARGS__}, flags, &t##_table                                              \
+    }
 
 static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_NAMESPACE] = K("Namespace", "namespaces", "ns", "", KIND_CLUSTER_SCOPED, kube_namespace, "v1"),
@@ -36,24 +38,33 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_CONFIG_MAP] = K("ConfigMap", "configmaps", "cm", "", 0, kube_config_map, "v1"),
     [KIND_SECRET] = K("Secret", "secrets", NULL, "", 0, kube_secret, "v1"),
     [KIND_SERVICE] = K("Service", "services", "svc", "", 0, kube_service, "v1"),
-    [KIND_ENDPOINT_SLICE] = K("EndpointSlice", "endpointslices", NULL, "discovery.k8s.io", 0, kube_endpoint_slice, "v1"),
+    [KIND_ENDPOINT_SLICE] =
+        K("EndpointSlice", "endpointslices", NULL, "discovery.k8s.io", 0, kube_endpoint_slice, "v1"),
     [KIND_POD] = K("Pod", "pods", "po", "", KIND_KEEP_RAW, kube_pod, "v1"),
     [KIND_DEPLOYMENT] = K("Deployment", "deployments", "deploy", "apps", KIND_KEEP_RAW, kube_deployment, "v1"),
     [KIND_STATEFUL_SET] = K("StatefulSet", "statefulsets", "sts", "apps", KIND_KEEP_RAW, kube_stateful_set, "v1"),
     [KIND_DAEMON_SET] = K("DaemonSet", "daemonsets", "ds", "apps", KIND_KEEP_RAW, kube_daemon_set, "v1"),
     [KIND_JOB] = K("Job", "jobs", NULL, "batch", KIND_KEEP_RAW, kube_job, "v1"),
-    [KIND_PERSISTENT_VOLUME_CLAIM] = K("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", "", 0, kube_persistent_volume_claim, "v1"),
-    [KIND_MESH_CONFIG] = K("MeshConfig", "meshconfigs", "meshconfig", CONFIG, KIND_MESH, mesh_config, "v1alpha2", "v1alpha1"),
-    [KIND_MESH_ROOT_CERTIFICATE] = K("MeshRootCertificate", "meshrootcertificates", "mrc", CONFIG, LATER, mesh_root_certificate, "v1alpha2"),
-    [KIND_EXTENSION_SERVICE] = K("ExtensionService", "extensionservices", "extsvc", CONFIG, LATER, extension_service, "v1alpha2"),
-    [KIND_TRAFFIC_TARGET] = K("TrafficTarget", "traffictargets", "tt", "access.smi-spec.io", KIND_MESH, traffic_target, "v1alpha3"),
-    [KIND_HTTP_ROUTE_GROUP] = K("HTTPRouteGroup", "httproutegroups", "htr", "specs.smi-spec.io", KIND_MESH, http_route_group, "v1alpha4"),
+    [KIND_PERSISTENT_VOLUME_CLAIM] =
+        K("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", "", 0, kube_persistent_volume_claim, "v1"),
+    [KIND_MESH_CONFIG] =
+        K("MeshConfig", "meshconfigs", "meshconfig", CONFIG, KIND_MESH, mesh_config, "v1alpha2", "v1alpha1"),
+    [KIND_MESH_ROOT_CERTIFICATE] =
+        K("MeshRootCertificate", "meshrootcertificates", "mrc", CONFIG, LATER, mesh_root_certificate, "v1alpha2"),
+    [KIND_EXTENSION_SERVICE] =
+        K("ExtensionService", "extensionservices", "extsvc", CONFIG, LATER, extension_service, "v1alpha2"),
+    [KIND_TRAFFIC_TARGET] =
+        K("TrafficTarget", "traffictargets", "tt", "access.smi-spec.io", KIND_MESH, traffic_target, "v1alpha3"),
+    [KIND_HTTP_ROUTE_GROUP] =
+        K("HTTPRouteGroup", "httproutegroups", "htr", "specs.smi-spec.io", KIND_MESH, http_route_group, "v1alpha4"),
     [KIND_TCP_ROUTE] = K("TCPRoute", "tcproutes", "tr", "specs.smi-spec.io", KIND_MESH, tcp_route, "v1alpha4"),
-    [KIND_TRAFFIC_SPLIT] = K("TrafficSplit", "trafficsplits", "ts", "split.smi-spec.io", KIND_MESH, traffic_split, "v1alpha2"),
+    [KIND_TRAFFIC_SPLIT] =
+        K("TrafficSplit", "trafficsplits", "ts", "split.smi-spec.io", KIND_MESH, traffic_split, "v1alpha2"),
     [KIND_EGRESS] = K("Egress", "egresses", NULL, POLICY, LATER, egress, "v1alpha1"),
     [KIND_INGRESS_BACKEND] = K("IngressBackend", "ingressbackends", NULL, POLICY, LATER, ingress_backend, "v1alpha1"),
     [KIND_RETRY] = K("Retry", "retries", NULL, POLICY, LATER, retry, "v1alpha1"),
-    [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, LATER, upstream_traffic_setting, "v1alpha1"),
+    [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, LATER,
+                                        upstream_traffic_setting, "v1alpha1"),
     [KIND_TELEMETRY] = K("Telemetry", "telemetries", NULL, POLICY, LATER, telemetry, "v1alpha1"),
 };
 

@@ -2,26 +2,36 @@
 
 #define LATER FIELD_NOT_ENFORCED
 
-static const char *const envoy_levels[] = {"trace", "debug", "info", "warning", "warn", "error", "critical", "off", NULL};
+static const char *const envoy_levels[] = {"trace", "debug",    "info", "warning", "warn",
+                                           "error", "critical", "off",  NULL};
 static const char *const levels[] = {"disabled", "panic", "fatal", "error", "warn", "info", "debug", "trace", NULL};
 static const char *const tls_versions[] = {"TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3", NULL};
 static const char *const proxy_modes[] = {"Localhost", "PodIP", NULL};
 
 #define F(m, name, type, ...) FIELD(struct sidecar_settings, m, name, type, __VA_ARGS__)
 static const struct field sidecar_fields[] = {
-    F(privileged_init, "enablePrivilegedInitContainer", F_BOOL, .doc = "Whether the container that redirects traffic runs privileged. New pods."),
+    F(privileged_init, "enablePrivilegedInitContainer", F_BOOL,
+      .doc = "Whether the container that redirects traffic runs privileged. New pods."),
     F(log_level, "logLevel", F_STR, .names = envoy_levels, .def = "error", .doc = "Envoy's log level. New pods."),
     F(envoy_image, "envoyImage", F_STR, .doc = "Image of the sidecar; the installation's when absent. New pods."),
     F(envoy_windows_image, "envoyWindowsImage", F_STR, .flags = LATER, .doc = "Image of the sidecar on Windows."),
-    F(init_image, "initContainerImage", F_STR, .doc = "Image of the container that redirects traffic; the installation's when absent. New pods."),
-    F(max_connections, "maxDataPlaneConnections", F_INT, .max = INT32_MAX, .doc = "The most proxies that one controller serves; 0 for no limit."),
-    F(resync_ns, "configResyncInterval", F_DURATION, .flags = LATER, .def = "0s", .doc = "Had a meaning where changes could get lost; here every change is pushed."),
+    F(init_image, "initContainerImage", F_STR,
+      .doc = "Image of the container that redirects traffic; the installation's when absent. New pods."),
+    F(max_connections, "maxDataPlaneConnections", F_INT, .max = INT32_MAX,
+      .doc = "The most proxies that one controller serves; 0 for no limit."),
+    F(resync_ns, "configResyncInterval", F_DURATION, .flags = LATER, .def = "0s",
+      .doc = "Had a meaning where changes could get lost; here every change is pushed."),
     F(resources, "resources", F_JSON, .doc = "Limits and requests of the sidecar. New pods."),
-    F(tls_min, "tlsMinProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3", .doc = "The oldest TLS between proxies."),
-    F(tls_max, "tlsMaxProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3", .doc = "The newest TLS between proxies."),
-    F(cipher_suites, "cipherSuites", F_STRS, .doc = "Ciphers for TLS 1.2, by Envoy's names; Envoy's choice when absent."),
-    F(ecdh_curves, "ecdhCurves", F_STRS, .doc = "Curves for the key exchange, by Envoy's names; Envoy's choice when absent."),
-    F(local_proxy_mode, "localProxyMode", F_ENUM, .names = proxy_modes, .def = "Localhost", .doc = "Where the sidecar hands calls to the application: 127.0.0.1 or the pod's address. New pods."),
+    F(tls_min, "tlsMinProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3",
+      .doc = "The oldest TLS between proxies."),
+    F(tls_max, "tlsMaxProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3",
+      .doc = "The newest TLS between proxies."),
+    F(cipher_suites, "cipherSuites", F_STRS,
+      .doc = "Ciphers for TLS 1.2, by Envoy's names; Envoy's choice when absent."),
+    F(ecdh_curves, "ecdhCurves", F_STRS,
+      .doc = "Curves for the key exchange, by Envoy's names; Envoy's choice when absent."),
+    F(local_proxy_mode, "localProxyMode", F_ENUM, .names = proxy_modes, .def = "Localhost",
+      .doc = "Where the sidecar hands calls to the application: 127.0.0.1 or the pod's address. New pods."),
 };
 #undef F
 static void check_tls(const void *v, struct arena *a, struct problems *out)
@@ -30,11 +40,13 @@ static void check_tls(const void *v, struct arena *a, struct problems *out)
     if (s->tls_min != TLS_AUTO && s->tls_max != TLS_AUTO && s->tls_min > s->tls_max)
         problem_add(a, out, true, NULL, S("tlsMinProtocolVersion"), "must not be newer than tlsMaxProtocolVersion");
 }
-static const struct table sidecar_table = TABLE("SidecarSettings", struct sidecar_settings, sidecar_fields, .check = check_tls, .doc = "The proxies.");
+static const struct table sidecar_table =
+    TABLE("SidecarSettings", struct sidecar_settings, sidecar_fields, .check = check_tls, .doc = "The proxies.");
 
 #define F(m, name, type, ...) FIELD(struct ext_authz_settings, m, name, type, __VA_ARGS__)
 static const struct field ext_authz_fields[] = {
-    F(enable, "enable", F_BOOL, .doc = "Whether an outside service decides on every call. Not carried out yet: while on, calls are refused."),
+    F(enable, "enable", F_BOOL,
+      .doc = "Whether an outside service decides on every call. Not carried out yet: while on, calls are refused."),
     F(address, "address", F_STR, .doc = "Host of the service."),
     F(port, "port", F_INT, .min = 0, .max = 65535, .doc = "Port of the service."),
     F(stat_prefix, "statPrefix", F_STR, .def = "inboundExtAuthz", .doc = "Name in Envoy's statistics."),
@@ -42,21 +54,32 @@ static const struct field ext_authz_fields[] = {
     F(failure_mode_allow, "failureModeAllow", F_BOOL, .doc = "Whether calls are allowed when it does not answer."),
 };
 #undef F
-static const struct table ext_authz_table = TABLE("ExternalAuthorization", struct ext_authz_settings, ext_authz_fields, .doc = "A service that decides on calls.");
+static const struct table ext_authz_table = TABLE("ExternalAuthorization", struct ext_authz_settings, ext_authz_fields,
+                                                  .doc = "A service that decides on calls.");
 
 #define F(m, name, type, ...) FIELD(struct traffic_settings, m, name, type, __VA_ARGS__)
 static const struct field traffic_fields[] = {
-    F(enable_egress, "enableEgress", F_BOOL, .doc = "Whether pods may call anything outside the mesh. Off when absent; on in a fresh installation."),
-    F(permissive, "enablePermissiveTrafficPolicyMode", F_BOOL, .doc = "Whether everybody in the mesh may call everybody, without TrafficTargets. Off when absent; on in a fresh installation."),
-    F(out_ranges_exclude, "outboundIPRangeExclusionList", F_STRS, .flags = FIELD_CIDR, .doc = "Address ranges that bypass the sidecar. New pods."),
-    F(out_ranges_include, "outboundIPRangeInclusionList", F_STRS, .flags = FIELD_CIDR, .doc = "If given, only these address ranges go through the sidecar; exclusions win. New pods."),
-    F(out_ports_exclude, "outboundPortExclusionList", F_INTS, .min = 1, .max = 65535, .doc = "Ports to which calls bypass the sidecar. New pods."),
-    F(in_ports_exclude, "inboundPortExclusionList", F_INTS, .min = 1, .max = 65535, .doc = "Ports of the pod that bypass the sidecar. New pods."),
-    F(interfaces_exclude, "networkInterfaceExclusionList", F_STRS, .doc = "Network interfaces that bypass the sidecar in both directions. New pods."),
-    F(ext_authz, "inboundExternalAuthorization", F_INLINE, .sub = &ext_authz_table, .doc = "A service that decides on calls."),
+    F(enable_egress, "enableEgress", F_BOOL,
+      .doc = "Whether pods may call anything outside the mesh. Off when absent; on in a fresh installation."),
+    F(permissive, "enablePermissiveTrafficPolicyMode", F_BOOL,
+      .doc = "Whether everybody in the mesh may call everybody, without TrafficTargets. Off when absent; on in a fresh "
+             "installation."),
+    F(out_ranges_exclude, "outboundIPRangeExclusionList", F_STRS, .flags = FIELD_CIDR,
+      .doc = "Address ranges that bypass the sidecar. New pods."),
+    F(out_ranges_include, "outboundIPRangeInclusionList", F_STRS, .flags = FIELD_CIDR,
+      .doc = "If given, only these address ranges go through the sidecar; exclusions win. New pods."),
+    F(out_ports_exclude, "outboundPortExclusionList", F_INTS, .min = 1, .max = 65535,
+      .doc = "Ports to which calls bypass the sidecar. New pods."),
+    F(in_ports_exclude, "inboundPortExclusionList", F_INTS, .min = 1, .max = 65535,
+      .doc = "Ports of the pod that bypass the sidecar. New pods."),
+    F(interfaces_exclude, "networkInterfaceExclusionList", F_STRS,
+      .doc = "Network interfaces that bypass the sidecar in both directions. New pods."),
+    F(ext_authz, "inboundExternalAuthorization", F_INLINE, .sub = &ext_authz_table,
+      .doc = "A service that decides on calls."),
 };
 #undef F
-static const struct table traffic_table = TABLE("TrafficSettings", struct traffic_settings, traffic_fields, .doc = "What may be called, and what the sidecar sees.");
+static const struct table traffic_table = TABLE("TrafficSettings", struct traffic_settings, traffic_fields,
+                                                .doc = "What may be called, and what the sidecar sees.");
 
 #define F(m, name, type, ...) FIELD(struct tracing_settings, m, name, type, __VA_ARGS__)
 static const struct field tracing_fields[] = {
@@ -66,16 +89,19 @@ static const struct field tracing_fields[] = {
     F(endpoint, "endpoint", F_STR, .def = "/api/v2/spans", .doc = "Path at the collector."),
 };
 #undef F
-static const struct table tracing_table = TABLE("TracingSettings", struct tracing_settings, tracing_fields, .doc = "Traces of calls.");
+static const struct table tracing_table =
+    TABLE("TracingSettings", struct tracing_settings, tracing_fields, .doc = "Traces of calls.");
 
 #define F(m, name, type, ...) FIELD(struct observability_settings, m, name, type, __VA_ARGS__)
 static const struct field observability_fields[] = {
     F(log_level, "osmLogLevel", F_STR, .names = levels, .def = "info", .doc = "The control plane's log level."),
-    F(enable_debug_server, "enableDebugServer", F_BOOL, .flags = LATER, .doc = "Had a meaning for the older system's debug server."),
+    F(enable_debug_server, "enableDebugServer", F_BOOL, .flags = LATER,
+      .doc = "Had a meaning for the older system's debug server."),
     F(tracing, "tracing", F_INLINE, .sub = &tracing_table, .doc = "Traces of calls."),
 };
 #undef F
-static const struct table observability_table = TABLE("ObservabilitySettings", struct observability_settings, observability_fields, .doc = "Logs and traces.");
+static const struct table observability_table =
+    TABLE("ObservabilitySettings", struct observability_settings, observability_fields, .doc = "Logs and traces.");
 
 #define SECRET __typeof__(((struct ingress_certificate *)0)->secret)
 static const struct field secret_fields[] = {
@@ -84,35 +110,50 @@ static const struct field secret_fields[] = {
 };
 static const struct table secret_table = TABLE("SecretReference", SECRET, secret_fields, .doc = "A Secret.");
 static const struct field ingress_fields[] = {
-    FIELD(struct ingress_certificate, names, "subjectAltNames", F_STRS, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY, .doc = "Names in the certificate; the first is used."),
-    FIELD(struct ingress_certificate, validity_ns, "validityDuration", F_DURATION, .def = "24h", .doc = "How long it is good."),
-    FIELD(struct ingress_certificate, secret, "secret", F_INLINE, .sub = &secret_table, .flags = FIELD_REQUIRED, .doc = "The Secret to put it in."),
+    FIELD(struct ingress_certificate, names, "subjectAltNames", F_STRS, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY,
+          .doc = "Names in the certificate; the first is used."),
+    FIELD(struct ingress_certificate, validity_ns, "validityDuration", F_DURATION, .def = "24h",
+          .doc = "How long it is good."),
+    FIELD(struct ingress_certificate, secret, "secret", F_INLINE, .sub = &secret_table, .flags = FIELD_REQUIRED,
+          .doc = "The Secret to put it in."),
 };
-static const struct table ingress_table = TABLE("IngressGatewayCertificate", struct ingress_certificate, ingress_fields, .doc = "A certificate for an ingress gateway.");
+static const struct table ingress_table = TABLE("IngressGatewayCertificate", struct ingress_certificate, ingress_fields,
+                                                .doc = "A certificate for an ingress gateway.");
 
 #define F(m, name, type, ...) FIELD(struct certificate_settings, m, name, type, __VA_ARGS__)
 static const struct field certificate_fields[] = {
-    F(validity_ns, "serviceCertValidityDuration", F_DURATION, .def = "24h", .doc = "How long a workload's certificate is good; less than 10m counts as 10m."),
-    F(key_bits, "certKeyBitSize", F_INT, .flags = LATER, .min = 2048, .max = 4096, .def = "2048", .doc = "Had a meaning for RSA keys; workloads' keys are ECDSA P-256."),
-    F(ingress, "ingressGateway", F_OBJ, .sub = &ingress_table, .flags = LATER, .doc = "A certificate for an ingress gateway."),
+    F(validity_ns, "serviceCertValidityDuration", F_DURATION, .def = "24h",
+      .doc = "How long a workload's certificate is good; less than 10m counts as 10m."),
+    F(key_bits, "certKeyBitSize", F_INT, .flags = LATER, .min = 2048, .max = 4096, .def = "2048",
+      .doc = "Had a meaning for RSA keys; workloads' keys are ECDSA P-256."),
+    F(ingress, "ingressGateway", F_OBJ, .sub = &ingress_table, .flags = LATER,
+      .doc = "A certificate for an ingress gateway."),
 };
 #undef F
-static const struct table certificate_table = TABLE("CertificateSettings", struct certificate_settings, certificate_fields, .doc = "Certificates.");
+static const struct table certificate_table =
+    TABLE("CertificateSettings", struct certificate_settings, certificate_fields, .doc = "Certificates.");
 
 #define F(m, name, type, ...) FIELD(struct feature_flags, m, name, type, __VA_ARGS__)
 static const struct field feature_fields[] = {
-    F(wasm_stats, "enableWASMStats", F_BOOL, .flags = LATER, .def = "true", .doc = "Had a meaning where request statistics were a plug-in; they are always on."),
-    F(egress_policy, "enableEgressPolicy", F_BOOL, .flags = LATER, .def = "true", .doc = "Whether Egress policies hold."),
+    F(wasm_stats, "enableWASMStats", F_BOOL, .flags = LATER, .def = "true",
+      .doc = "Had a meaning where request statistics were a plug-in; they are always on."),
+    F(egress_policy, "enableEgressPolicy", F_BOOL, .flags = LATER, .def = "true",
+      .doc = "Whether Egress policies hold."),
     F(multicluster, "enableMulticlusterMode", F_BOOL, .flags = LATER, .doc = "Never had an effect."),
-    F(snapshot_cache, "enableSnapshotCacheMode", F_BOOL, .flags = LATER, .doc = "Had a meaning for the older system's cache."),
+    F(snapshot_cache, "enableSnapshotCacheMode", F_BOOL, .flags = LATER,
+      .doc = "Had a meaning for the older system's cache."),
     F(async_mapping, "enableAsyncProxyServiceMapping", F_BOOL, .flags = LATER, .doc = "Never had an effect."),
-    F(ingress_policy, "enableIngressBackendPolicy", F_BOOL, .flags = LATER, .def = "true", .doc = "Never had an effect."),
-    F(health_checks, "enableEnvoyActiveHealthChecks", F_BOOL, .flags = LATER, .doc = "Whether proxies check the pods they call."),
+    F(ingress_policy, "enableIngressBackendPolicy", F_BOOL, .flags = LATER, .def = "true",
+      .doc = "Never had an effect."),
+    F(health_checks, "enableEnvoyActiveHealthChecks", F_BOOL, .flags = LATER,
+      .doc = "Whether proxies check the pods they call."),
     F(retry, "enableRetryPolicy", F_BOOL, .flags = LATER, .doc = "Whether Retry policies hold."),
-    F(mesh_root_certificate, "enableMeshRootCertificate", F_BOOL, .flags = LATER, .doc = "Whether MeshRootCertificates say who signs."),
+    F(mesh_root_certificate, "enableMeshRootCertificate", F_BOOL, .flags = LATER,
+      .doc = "Whether MeshRootCertificates say who signs."),
 };
 #undef F
-static const struct table feature_table = TABLE("FeatureFlags", struct feature_flags, feature_fields, .doc = "Switches of the older system.");
+static const struct table feature_table =
+    TABLE("FeatureFlags", struct feature_flags, feature_fields, .doc = "Switches of the older system.");
 
 #define F(m, name, table, text) FIELD(struct mesh_config_spec, m, name, F_INLINE, .sub = table, .doc = text)
 static const struct field spec_fields[] = {
@@ -123,13 +164,15 @@ static const struct field spec_fields[] = {
     F(features, "featureFlags", &feature_table, "Switches of the older system."),
 };
 #undef F
-static const struct table spec_table = TABLE("MeshConfigSpec", struct mesh_config_spec, spec_fields, .doc = "The settings.");
+static const struct table spec_table =
+    TABLE("MeshConfigSpec", struct mesh_config_spec, spec_fields, .doc = "The settings.");
 
 static const struct field fields[] = {
     FIELD(struct mesh_config, spec, "spec", F_INLINE, .sub = &spec_table, .doc = "The settings."),
 };
-const struct table mesh_config_table = TABLE("MeshConfig", struct mesh_config, fields,
-                                             .doc = "The mesh's settings; only osm-mesh-config in the system namespace is read.");
+const struct table mesh_config_table =
+    TABLE("MeshConfig", struct mesh_config, fields,
+          .doc = "The mesh's settings; only osm-mesh-config in the system namespace is read.");
 
 void mesh_config_installed(struct arena *a, struct mesh_config *out)
 {

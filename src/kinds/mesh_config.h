@@ -6,15 +6,15 @@ enum tls_version { TLS_AUTO, TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 enum local_proxy_mode { PROXY_LOCALHOST, PROXY_POD_IP };
 
 struct sidecar_settings {
-    bool privileged_init;      /* enablePrivilegedInitContainer */
-    struct str log_level;      /* Envoy's */
+    bool privileged_init; /* enablePrivilegedInitContainer */
+    struct str log_level; /* Envoy's */
     struct str envoy_image, envoy_windows_image, init_image;
-    int64_t max_connections;   /* maxDataPlaneConnections; 0: unlimited */
-    int64_t resync_ns;         /* configResyncInterval */
-    json_t *resources;         /* a container's resources, or NULL */
-    int tls_min, tls_max;      /* enum tls_version */
+    int64_t max_connections;                /* maxDataPlaneConnections; 0: unlimited */
+    int64_t resync_ns;                      /* configResyncInterval */
+    json_t *resources;                      /* a container's resources, or NULL */
+    int tls_min, tls_max;                   /* enum tls_version */
     struct strs cipher_suites, ecdh_curves; /* Envoy's names; empty: Envoy's choice */
-    int local_proxy_mode;      /* enum local_proxy_mode */
+    int local_proxy_mode;                   /* enum local_proxy_mode */
 };
 struct ext_authz_settings {
     bool enable, failure_mode_allow;

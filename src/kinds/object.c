@@ -16,16 +16,18 @@ static struct str versions_text(const struct kind_info *i, struct arena *a)
     return str_join(a, all, S(" or "));
 }
 
-static void unknown_kind(const struct node *doc, struct str version, struct str kind, struct arena *a, struct problems *out)
+static void unknown_kind(const struct node *doc, struct str version, struct str kind, struct arena *a,
+                         struct problems *out)
 {
     const struct node *at = node_get(doc, S("kind"));
     enum kind k;
     if (kind_lookup(kind, &k) && str_is(kind, kind_info(k)->name)) {
         struct str known = versions_text(kind_info(k), a);
-        problem_add(a, out, true, at, S("apiVersion"), "unknown kind %.*s of %.*s; write apiVersion: %.*s", STR_FMT(kind),
-                    STR_FMT(version), STR_FMT(known));
+        problem_add(a, out, true, at, S("apiVersion"), "unknown kind %.*s of %.*s; write apiVersion: %.*s",
+                    STR_FMT(kind), STR_FMT(version), STR_FMT(known));
     } else {
-        problem_add(a, out, true, at, S("kind"), "unknown kind %.*s of %.*s; it is not read", STR_FMT(kind), STR_FMT(version));
+        problem_add(a, out, true, at, S("kind"), "unknown kind %.*s of %.*s; it is not read", STR_FMT(kind),
+                    STR_FMT(version));
     }
     last(out)->code = E_UNKNOWN_KIND;
 }
@@ -33,11 +35,16 @@ static void unknown_kind(const struct node *doc, struct str version, struct str 
 static bool find_kind(const struct node *doc, struct arena *a, struct problems *out, enum kind *k)
 {
     struct str version = node_get_str(doc, S("apiVersion")), kind = node_get_str(doc, S("kind"));
-    if (doc->type != NODE_MAP) problem_add(a, out, true, doc, S(""), "must be an object with apiVersion, kind and metadata");
-    else if (!version.n) problem_add(a, out, true, doc, S("apiVersion"), "is required");
-    else if (!kind.n) problem_add(a, out, true, doc, S("kind"), "is required");
-    else if (kind_find(version, kind, k)) return true;
-    else unknown_kind(doc, version, kind, a, out);
+    if (doc->type != NODE_MAP)
+        problem_add(a, out, true, doc, S(""), "must be an object with apiVersion, kind and metadata");
+    else if (!version.n)
+        problem_add(a, out, true, doc, S("apiVersion"), "is required");
+    else if (!kind.n)
+        problem_add(a, out, true, doc, S("kind"), "is required");
+    else if (kind_find(version, kind, k))
+        return true;
+    else
+        unknown_kind(doc, version, kind, a, out);
     return false;
 }
 

@@ -7,11 +7,30 @@
 
 /* Names of all kinds. Kubernetes' own are read in part; the mesh's are read whole. */
 enum kind {
-    KIND_NAMESPACE, KIND_SERVICE_ACCOUNT, KIND_CONFIG_MAP, KIND_SECRET, KIND_SERVICE, KIND_ENDPOINT_SLICE, KIND_POD,
-    KIND_DEPLOYMENT, KIND_STATEFUL_SET, KIND_DAEMON_SET, KIND_JOB, KIND_PERSISTENT_VOLUME_CLAIM,
-    KIND_MESH_CONFIG, KIND_MESH_ROOT_CERTIFICATE, KIND_EXTENSION_SERVICE,
-    KIND_TRAFFIC_TARGET, KIND_HTTP_ROUTE_GROUP, KIND_TCP_ROUTE, KIND_TRAFFIC_SPLIT,
-    KIND_EGRESS, KIND_INGRESS_BACKEND, KIND_RETRY, KIND_UPSTREAM_TRAFFIC_SETTING, KIND_TELEMETRY,
+    KIND_NAMESPACE,
+    KIND_SERVICE_ACCOUNT,
+    KIND_CONFIG_MAP,
+    KIND_SECRET,
+    KIND_SERVICE,
+    KIND_ENDPOINT_SLICE,
+    KIND_POD,
+    KIND_DEPLOYMENT,
+    KIND_STATEFUL_SET,
+    KIND_DAEMON_SET,
+    KIND_JOB,
+    KIND_PERSISTENT_VOLUME_CLAIM,
+    KIND_MESH_CONFIG,
+    KIND_MESH_ROOT_CERTIFICATE,
+    KIND_EXTENSION_SERVICE,
+    KIND_TRAFFIC_TARGET,
+    KIND_HTTP_ROUTE_GROUP,
+    KIND_TCP_ROUTE,
+    KIND_TRAFFIC_SPLIT,
+    KIND_EGRESS,
+    KIND_INGRESS_BACKEND,
+    KIND_RETRY,
+    KIND_UPSTREAM_TRAFFIC_SETTING,
+    KIND_TELEMETRY,
     KIND_COUNT
 };
 
@@ -41,10 +60,10 @@ extern const struct table meta_table;
 struct object {
     enum kind kind;
     struct meta meta;
-    const void *body;     /* the kind's struct, as kind_info.table describes it */
-    json_t *raw;          /* whole document when KIND_KEEP_RAW, else NULL; never changed */
-    struct hash128 hash;  /* meta (but uid, generation, created) and body */
-    struct str file;      /* where it came from; empty when from an API */
+    const void *body;    /* the kind's struct, as kind_info.table describes it */
+    json_t *raw;         /* whole document when KIND_KEEP_RAW, else NULL; never changed */
+    struct hash128 hash; /* meta (but uid, generation, created) and body */
+    struct str file;     /* where it came from; empty when from an API */
     uint32_t line;
     struct problems problems; /* warnings only: an object with errors is never made */
     struct arena *arena;

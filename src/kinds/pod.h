@@ -4,7 +4,14 @@
 #include "kinds/pod_volume.h"
 
 enum kube_restart_policy { KUBE_RESTART_ALWAYS, KUBE_RESTART_ON_FAILURE, KUBE_RESTART_NEVER };
-enum kube_pod_phase { KUBE_POD_PHASE_NONE, KUBE_POD_PENDING, KUBE_POD_RUNNING, KUBE_POD_SUCCEEDED, KUBE_POD_FAILED, KUBE_POD_UNKNOWN };
+enum kube_pod_phase {
+    KUBE_POD_PHASE_NONE,
+    KUBE_POD_PENDING,
+    KUBE_POD_RUNNING,
+    KUBE_POD_SUCCEEDED,
+    KUBE_POD_FAILED,
+    KUBE_POD_UNKNOWN
+};
 
 struct kube_host_alias {
     struct str ip;
@@ -33,7 +40,7 @@ struct kube_pod_spec {
     LIST(struct kube_container) init_containers; /* restart_always: native sidecars */
     LIST(struct kube_container) containers;
     LIST(struct kube_volume) volumes;
-    int restart_policy; /* enum kube_restart_policy */
+    int restart_policy;                               /* enum kube_restart_policy */
     struct str service_account_name, service_account; /* see kube_pod_service_account */
     struct str hostname, subdomain, node_name, dns_policy;
     struct kube_dns_config dns_config;

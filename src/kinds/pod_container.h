@@ -48,7 +48,7 @@ struct kube_http_header {
 };
 enum kube_http_scheme { KUBE_SCHEME_HTTP, KUBE_SCHEME_HTTPS };
 struct kube_http_action {
-    struct str path, host; /* host empty: the pod's address */
+    struct str path, host;  /* host empty: the pod's address */
     struct int_or_str port; /* a name is one of the same container's ports */
     int scheme;             /* enum kube_http_scheme */
     LIST(struct kube_http_header) headers;
@@ -100,13 +100,16 @@ struct kube_container {
     struct kube_probe *liveness, *readiness, *startup;
     struct kube_lifecycle *lifecycle;
     struct kube_container_security security;
-    json_t *resources; /* {requests, limits} as written, or NULL */
+    json_t *resources;         /* {requests, limits} as written, or NULL */
     struct str restart_policy; /* "Always" in an init container: a native sidecar */
     struct str termination_message_path;
     bool is_tty, has_stdin;
 };
 extern const struct table kube_container_table;
 
-static inline bool kube_container_is_sidecar(const struct kube_container *c) { return str_is(c->restart_policy, "Always"); }
+static inline bool kube_container_is_sidecar(const struct kube_container *c)
+{
+    return str_is(c->restart_policy, "Always");
+}
 /* The number of a port given by number or by one of |c|'s port names; 0 when there is no such port. */
 int64_t kube_container_port_of(const struct kube_container *c, struct int_or_str port);

@@ -32,7 +32,7 @@ struct kube_token_source {
     int64_t expiration_s;
     struct str path;
 };
-struct kube_projected_source { /* exactly one */
+struct kube_projected_source {                     /* exactly one */
     struct kube_keyed_volume *config_map, *secret; /* both by .name here */
     struct kube_downward_volume *downward;
     struct kube_token_source *token;

@@ -30,8 +30,10 @@ static void add_names(json_t *o, const struct field *f)
         buf_fmt(&form, "%s%s", n == f->names ? "" : "|", *n);
     }
     buf_str(&form, S(")$\0"));
-    if (f->flags & FIELD_NOCASE) set_text(o, "pattern", form.p);
-    else json_object_set(o, "enum", all);
+    if (f->flags & FIELD_NOCASE)
+        set_text(o, "pattern", form.p);
+    else
+        json_object_set(o, "enum", all);
     json_decref(all);
 }
 
@@ -102,24 +104,37 @@ static json_t *type_schema(const struct field *f)
 {
     switch (f->type) {
     case F_STR:
-    case F_ENUM: return text_schema(f);
+    case F_ENUM:
+        return text_schema(f);
     case F_BOOL:
-    case F_TRI: return typed("boolean");
+    case F_TRI:
+        return typed("boolean");
     case F_INT:
-    case F_OPT_INT: return int_schema(f);
-    case F_DURATION: return form_schema("pattern", DURATION_FORM);
-    case F_TIME: return form_schema("format", "date-time");
-    case F_BYTES: return form_schema("format", "byte");
+    case F_OPT_INT:
+        return int_schema(f);
+    case F_DURATION:
+        return form_schema("pattern", DURATION_FORM);
+    case F_TIME:
+        return form_schema("format", "date-time");
+    case F_BYTES:
+        return form_schema("format", "byte");
     case F_INLINE:
-    case F_OBJ: return object_schema(f->sub);
-    case F_LIST: return list_schema(f, object_schema(f->sub));
+    case F_OBJ:
+        return object_schema(f->sub);
+    case F_LIST:
+        return list_schema(f, object_schema(f->sub));
     case F_STRS:
-    case F_INTS: return list_schema(f, item_schema(f));
-    case F_MAP: return map_schema();
-    case F_MAPS: return list_schema(f, map_schema());
+    case F_INTS:
+        return list_schema(f, item_schema(f));
+    case F_MAP:
+        return map_schema();
+    case F_MAPS:
+        return list_schema(f, map_schema());
     case F_INT_OR_STR:
-    case F_QUANTITY: return flag_schema(NULL, "x-kubernetes-int-or-string");
-    case F_JSON: return flag_schema("object", "x-kubernetes-preserve-unknown-fields");
+    case F_QUANTITY:
+        return flag_schema(NULL, "x-kubernetes-int-or-string");
+    case F_JSON:
+        return flag_schema("object", "x-kubernetes-preserve-unknown-fields");
     }
     return json_object();
 }

@@ -49,14 +49,18 @@ static struct str plain_step(struct str step)
     return bracket < 0 ? step : str_sub(step, 0, (size_t)bracket);
 }
 
-static const struct field metadata_field = {.name = "metadata", .type = F_INLINE, .sub = &meta_document_table, .doc = "What every object has: name, labels and so on."};
+static const struct field metadata_field = {.name = "metadata",
+                                            .type = F_INLINE,
+                                            .sub = &meta_document_table,
+                                            .doc = "What every object has: name, labels and so on."};
 
 bool explain_write(struct str path, struct buf *out, struct err *err)
 {
     struct str rest = path, word = str_cut(&rest, '.');
     const struct field *f = NULL;
     enum kind k;
-    if (!kind_lookup(word, &k)) return err_set(err, "there is no kind \"%.*s\"; `osm explain` lists them", STR_FMT(word));
+    if (!kind_lookup(word, &k))
+        return err_set(err, "there is no kind \"%.*s\"; `osm explain` lists them", STR_FMT(word));
     const struct table *t = kind_info(k)->table;
     while (rest.p) {
         struct str step = plain_step(str_cut(&rest, '.'));

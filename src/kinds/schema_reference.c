@@ -45,13 +45,16 @@ static void write_rules(const struct cel_rule *rules, struct buf *out)
 void reference_write(enum kind k, struct buf *out)
 {
     const struct kind_info *i = kind_info(k);
-    buf_fmt(out, "# %s\n%s\n\n`apiVersion: %s%s%s`", i->name, i->table->doc, i->group, *i->group ? "/" : "", i->versions[0]);
+    buf_fmt(out, "# %s\n%s\n\n`apiVersion: %s%s%s`", i->name, i->table->doc, i->group, *i->group ? "/" : "",
+            i->versions[0]);
     for (size_t v = 1; v < sizeof i->versions / sizeof *i->versions && i->versions[v]; v++)
         buf_fmt(out, " (also read: %s)", i->versions[v]);
     if (i->short_name) buf_fmt(out, ", short name `%s`", i->short_name);
     buf_c(out, ". This page is generated from the kind's field table; `osm explain` says the same.\n");
-    if (i->flags & KIND_NOT_ENFORCED) buf_c(out, "\n**Read and checked, not carried out yet**: it opens nothing, and `osm status` says so.\n");
-    if (i->table->flags & TABLE_STRICT) buf_c(out, "\nAn unknown field is an error: a typing mistake must not open access.\n");
+    if (i->flags & KIND_NOT_ENFORCED)
+        buf_c(out, "\n**Read and checked, not carried out yet**: it opens nothing, and `osm status` says so.\n");
+    if (i->table->flags & TABLE_STRICT)
+        buf_c(out, "\nAn unknown field is an error: a typing mistake must not open access.\n");
     if (i->table->flags & TABLE_OPEN) buf_c(out, "\nOnly the fields below are read; others are passed over.\n");
     write_table(i->table, S(""), out);
     write_rules(i->table->rules, out);

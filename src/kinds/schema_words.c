@@ -12,10 +12,21 @@ const struct field *table_field(const struct table *t, struct str name)
 struct str field_type_words(const struct field *f, struct arena *a)
 {
     static const char *const words[] = {
-        [F_STR] = "string",         [F_BOOL] = "boolean",       [F_TRI] = "boolean",   [F_INT] = "integer",
-        [F_DURATION] = "duration",  [F_TIME] = "time",          [F_ENUM] = "string",   [F_STRS] = "[]string",
-        [F_INTS] = "[]integer",     [F_MAP] = "map of strings", [F_JSON] = "anything", [F_QUANTITY] = "quantity",
-        [F_BYTES] = "base64",       [F_OPT_INT] = "integer",    [F_MAPS] = "[]map of strings",
+        [F_STR] = "string",
+        [F_BOOL] = "boolean",
+        [F_TRI] = "boolean",
+        [F_INT] = "integer",
+        [F_DURATION] = "duration",
+        [F_TIME] = "time",
+        [F_ENUM] = "string",
+        [F_STRS] = "[]string",
+        [F_INTS] = "[]integer",
+        [F_MAP] = "map of strings",
+        [F_JSON] = "anything",
+        [F_QUANTITY] = "quantity",
+        [F_BYTES] = "base64",
+        [F_OPT_INT] = "integer",
+        [F_MAPS] = "[]map of strings",
         [F_INT_OR_STR] = "integer or string",
     };
     if (f->type == F_LIST) return str_fmt(a, "[]%s", f->sub->name);

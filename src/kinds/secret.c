@@ -1,8 +1,10 @@
 #include "kinds/secret.h"
 
 static const struct field fields[] = {
-    FIELD(struct kube_secret, data, "data", F_MAP, .flags = FIELD_BASE64 | FIELD_SECRET, .doc = "Bytes by key, in base64."),
-    FIELD(struct kube_secret, string_data, "stringData", F_MAP, .flags = FIELD_SECRET, .doc = "Texts by key; they win over data."),
+    FIELD(struct kube_secret, data, "data", F_MAP, .flags = FIELD_BASE64 | FIELD_SECRET,
+          .doc = "Bytes by key, in base64."),
+    FIELD(struct kube_secret, string_data, "stringData", F_MAP, .flags = FIELD_SECRET,
+          .doc = "Texts by key; they win over data."),
     FIELD(struct kube_secret, type, "type", F_STR, .doc = "What the secret is for, for instance kubernetes.io/tls."),
     FIELD(struct kube_secret, immutable, "immutable", F_BOOL, .doc = "Whether it may not change any more."),
 };

@@ -2,19 +2,24 @@
 #pragma once
 #include "kinds/common.h"
 
-enum kube_service_type { KUBE_SERVICE_CLUSTER_IP, KUBE_SERVICE_NODE_PORT, KUBE_SERVICE_LOAD_BALANCER, KUBE_SERVICE_EXTERNAL_NAME };
+enum kube_service_type {
+    KUBE_SERVICE_CLUSTER_IP,
+    KUBE_SERVICE_NODE_PORT,
+    KUBE_SERVICE_LOAD_BALANCER,
+    KUBE_SERVICE_EXTERNAL_NAME
+};
 enum kube_ip_protocol { KUBE_PROTO_TCP, KUBE_PROTO_UDP, KUBE_PROTO_SCTP };
 
 struct kube_service_port {
     struct str name; /* may be empty when the only one */
     int64_t port;
-    int protocol; /* enum kube_ip_protocol */
+    int protocol;                  /* enum kube_ip_protocol */
     struct int_or_str target_port; /* neither number nor name: same as port; see kube_service_target_port */
     struct str app_protocol;
     int64_t node_port;
 };
 struct kube_service_spec {
-    int type; /* enum kube_service_type */
+    int type;              /* enum kube_service_type */
     struct str cluster_ip; /* "", "None" or an address */
     struct strs cluster_ips, ip_families;
     struct kvs selector; /* empty: endpoints are made by hand */

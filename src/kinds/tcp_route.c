@@ -10,9 +10,11 @@ static const struct table match_table = TABLE("TCPMatch", MATCHES, match_fields,
 static const struct field spec_fields[] = {
     FIELD(struct tcp_route_spec, matches, "matches", F_INLINE, .sub = &match_table, .doc = "Which connections."),
 };
-static const struct table spec_table = TABLE("TCPRouteSpec", struct tcp_route_spec, spec_fields, .doc = "What the route has.");
+static const struct table spec_table =
+    TABLE("TCPRouteSpec", struct tcp_route_spec, spec_fields, .doc = "What the route has.");
 
 static const struct field fields[] = {
     FIELD(struct tcp_route, spec, "spec", F_INLINE, .sub = &spec_table, .doc = "What the route has."),
 };
-const struct table tcp_route_table = TABLE("TCPRoute", struct tcp_route, fields, .flags = TABLE_STRICT, .doc = "A set of TCP connections, used by TrafficTargets.");
+const struct table tcp_route_table = TABLE("TCPRoute", struct tcp_route, fields, .flags = TABLE_STRICT,
+                                           .doc = "A set of TCP connections, used by TrafficTargets.");

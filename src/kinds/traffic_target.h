@@ -9,7 +9,7 @@ struct target_rule {
     struct strs matches; /* names of the group's matches; empty: all of them */
 };
 struct traffic_target_spec {
-    struct subject destination; /* its namespace must be the object's own: checked by the mesh (E8009) */
+    struct subject destination;   /* its namespace must be the object's own: checked by the mesh (E8009) */
     LIST(struct subject) sources; /* empty: no one */
     LIST(struct target_rule) rules;
 };

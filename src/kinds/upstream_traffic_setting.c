@@ -1,8 +1,8 @@
 #include "kinds/upstream_traffic_setting.h"
 
-#define U32 .min = 0, .max = UINT32_MAX
+#define U32    .min = 0, .max = UINT32_MAX
 #define STATUS .min = 400, .max = 599, .def = "429"
-#define GIVEN FIELD_REQUIRED | FIELD_NOT_EMPTY
+#define GIVEN  FIELD_REQUIRED | FIELD_NOT_EMPTY
 static const char *const units[] = {"second", "minute", "hour", NULL};
 
 static const struct field named_fields[] = {
@@ -12,65 +12,87 @@ static const struct field named_fields[] = {
 static const struct table named_table = TABLE("HTTPHeaderValue", struct named_value, named_fields, .doc = "A header.");
 
 static const struct field local_tcp_fields[] = {
-    FIELD(struct local_tcp_limit, connections, "connections", F_INT, U32, .flags = FIELD_REQUIRED, .doc = "Connections per unit."),
-    FIELD(struct local_tcp_limit, unit, "unit", F_ENUM, .names = units, .flags = FIELD_REQUIRED, .doc = "second, minute or hour."),
+    FIELD(struct local_tcp_limit, connections, "connections", F_INT, U32, .flags = FIELD_REQUIRED,
+          .doc = "Connections per unit."),
+    FIELD(struct local_tcp_limit, unit, "unit", F_ENUM, .names = units, .flags = FIELD_REQUIRED,
+          .doc = "second, minute or hour."),
     FIELD(struct local_tcp_limit, burst, "burst", F_INT, U32, .doc = "How many more at once."),
 };
-static const struct table local_tcp_table = TABLE("LocalTCPRateLimit", struct local_tcp_limit, local_tcp_fields, .doc = "A limit of connections, kept by each proxy.");
+static const struct table local_tcp_table = TABLE("LocalTCPRateLimit", struct local_tcp_limit, local_tcp_fields,
+                                                  .doc = "A limit of connections, kept by each proxy.");
 static const struct field local_http_fields[] = {
-    FIELD(struct local_http_limit, requests, "requests", F_INT, U32, .flags = FIELD_REQUIRED, .doc = "Requests per unit."),
-    FIELD(struct local_http_limit, unit, "unit", F_ENUM, .names = units, .flags = FIELD_REQUIRED, .doc = "second, minute or hour."),
+    FIELD(struct local_http_limit, requests, "requests", F_INT, U32, .flags = FIELD_REQUIRED,
+          .doc = "Requests per unit."),
+    FIELD(struct local_http_limit, unit, "unit", F_ENUM, .names = units, .flags = FIELD_REQUIRED,
+          .doc = "second, minute or hour."),
     FIELD(struct local_http_limit, burst, "burst", F_INT, U32, .doc = "How many more at once."),
     FIELD(struct local_http_limit, status, "responseStatusCode", F_INT, STATUS, .doc = "The answer beyond the limit."),
-    FIELD(struct local_http_limit, headers, "responseHeadersToAdd", F_LIST, .sub = &named_table, .doc = "Headers of that answer."),
+    FIELD(struct local_http_limit, headers, "responseHeadersToAdd", F_LIST, .sub = &named_table,
+          .doc = "Headers of that answer."),
 };
-static const struct table local_http_table = TABLE("LocalHTTPRateLimit", struct local_http_limit, local_http_fields, .doc = "A limit of requests, kept by each proxy.");
+static const struct table local_http_table = TABLE("LocalHTTPRateLimit", struct local_http_limit, local_http_fields,
+                                                   .doc = "A limit of requests, kept by each proxy.");
 static const struct field local_fields[] = {
     FIELD(struct local_limit, tcp, "tcp", F_OBJ, .sub = &local_tcp_table, .doc = "Of connections."),
     FIELD(struct local_limit, http, "http", F_OBJ, .sub = &local_http_table, .doc = "Of requests."),
 };
-static const struct table local_table = TABLE("LocalRateLimit", struct local_limit, local_fields, .doc = "Limits kept by each proxy.");
+static const struct table local_table =
+    TABLE("LocalRateLimit", struct local_limit, local_fields, .doc = "Limits kept by each proxy.");
 
 static const struct field service_fields[] = {
     FIELD(struct limit_service, host, "host", F_STR, .flags = GIVEN, .doc = "Host of the service."),
-    FIELD(struct limit_service, port, "port", F_INT, .flags = FIELD_REQUIRED, .min = 1, .max = 65535, .doc = "Its port."),
+    FIELD(struct limit_service, port, "port", F_INT, .flags = FIELD_REQUIRED, .min = 1, .max = 65535,
+          .doc = "Its port."),
 };
-static const struct table service_table = TABLE("RateLimitService", struct limit_service, service_fields, .doc = "The service that counts.");
+static const struct table service_table =
+    TABLE("RateLimitService", struct limit_service, service_fields, .doc = "The service that counts.");
 static const struct field tcp_entry_fields[] = {
     FIELD(struct tcp_entry, key, "key", F_STR, .flags = GIVEN, .doc = "Key of the entry."),
     FIELD(struct tcp_entry, value, "value", F_STR, .flags = GIVEN, .doc = "Value of the entry."),
 };
-static const struct table tcp_entry_table = TABLE("TCPRateLimitDescriptorEntry", struct tcp_entry, tcp_entry_fields, .doc = "A key and its value.");
+static const struct table tcp_entry_table =
+    TABLE("TCPRateLimitDescriptorEntry", struct tcp_entry, tcp_entry_fields, .doc = "A key and its value.");
 static const struct field tcp_descriptor_fields[] = {
-    FIELD(struct tcp_descriptor, entries, "entries", F_LIST, .sub = &tcp_entry_table, .flags = GIVEN, .doc = "The entries."),
+    FIELD(struct tcp_descriptor, entries, "entries", F_LIST, .sub = &tcp_entry_table, .flags = GIVEN,
+          .doc = "The entries."),
 };
-static const struct table tcp_descriptor_table = TABLE("TCPRateLimitDescriptor", struct tcp_descriptor, tcp_descriptor_fields, .doc = "What is counted together.");
+static const struct table tcp_descriptor_table =
+    TABLE("TCPRateLimitDescriptor", struct tcp_descriptor, tcp_descriptor_fields, .doc = "What is counted together.");
 static const struct field global_tcp_fields[] = {
-    FIELD(struct global_tcp_limit, service, "rateLimitService", F_INLINE, .sub = &service_table, .flags = FIELD_REQUIRED, .doc = "The service that counts."),
+    FIELD(struct global_tcp_limit, service, "rateLimitService", F_INLINE, .sub = &service_table,
+          .flags = FIELD_REQUIRED, .doc = "The service that counts."),
     FIELD(struct global_tcp_limit, domain, "domain", F_STR, .flags = GIVEN, .doc = "Domain at that service."),
-    FIELD(struct global_tcp_limit, descriptors, "descriptors", F_LIST, .sub = &tcp_descriptor_table, .flags = GIVEN, .doc = "What is counted."),
-    FIELD(struct global_tcp_limit, timeout_ns, "timeout", F_DURATION, .def = "20ms", .doc = "How long to wait for its answer."),
-    FIELD(struct global_tcp_limit, fail_open, "failOpen", F_BOOL, .def = "true", .doc = "Whether calls pass when it does not answer."),
+    FIELD(struct global_tcp_limit, descriptors, "descriptors", F_LIST, .sub = &tcp_descriptor_table, .flags = GIVEN,
+          .doc = "What is counted."),
+    FIELD(struct global_tcp_limit, timeout_ns, "timeout", F_DURATION, .def = "20ms",
+          .doc = "How long to wait for its answer."),
+    FIELD(struct global_tcp_limit, fail_open, "failOpen", F_BOOL, .def = "true",
+          .doc = "Whether calls pass when it does not answer."),
 };
-static const struct table global_tcp_table = TABLE("GlobalTCPRateLimit", struct global_tcp_limit, global_tcp_fields, .doc = "A limit of connections for all proxies together.");
+static const struct table global_tcp_table = TABLE("GlobalTCPRateLimit", struct global_tcp_limit, global_tcp_fields,
+                                                   .doc = "A limit of connections for all proxies together.");
 
 static const struct field generic_fields[] = {
     FIELD(struct generic_key, value, "value", F_STR, .flags = GIVEN, .doc = "The value."),
     FIELD(struct generic_key, key, "key", F_STR, .doc = "The key; generic_key when absent."),
 };
-static const struct table generic_table = TABLE("GenericKey", struct generic_key, generic_fields, .doc = "A fixed entry.");
-static const struct table remote_table = {.name = "RemoteAddress", .size = sizeof(struct remote_address), .doc = "The caller's address."};
+static const struct table generic_table =
+    TABLE("GenericKey", struct generic_key, generic_fields, .doc = "A fixed entry.");
+static const struct table remote_table = {
+    .name = "RemoteAddress", .size = sizeof(struct remote_address), .doc = "The caller's address."};
 static const struct field request_header_fields[] = {
     FIELD(struct request_header, name, "name", F_STR, .flags = GIVEN, .doc = "Name of the header."),
     FIELD(struct request_header, key, "key", F_STR, .flags = GIVEN, .doc = "Key of the entry."),
 };
-static const struct table request_header_table = TABLE("RequestHeader", struct request_header, request_header_fields, .doc = "A header's value.");
+static const struct table request_header_table =
+    TABLE("RequestHeader", struct request_header, request_header_fields, .doc = "A header's value.");
 static const struct field matcher_fields[] = {
     FIELD(struct header_matcher, name, "name", F_STR, .flags = GIVEN, .doc = "Name of the header."),
     FIELD(struct header_matcher, exact, "exact", F_STR, .doc = "Its whole value."),
     FIELD(struct header_matcher, prefix, "prefix", F_STR, .doc = "Its value's beginning."),
     FIELD(struct header_matcher, suffix, "suffix", F_STR, .doc = "Its value's end."),
-    FIELD(struct header_matcher, regex, "regex", F_STR, .flags = FIELD_REGEX, .doc = "RE2 expression for its whole value."),
+    FIELD(struct header_matcher, regex, "regex", F_STR, .flags = FIELD_REGEX,
+          .doc = "RE2 expression for its whole value."),
     FIELD(struct header_matcher, contains, "contains", F_STR, .doc = "A part of its value."),
     FIELD(struct header_matcher, present, "present", F_TRI, .doc = "Whether it is there at all."),
 };
@@ -78,81 +100,112 @@ static void check_matcher(const void *v, struct arena *a, struct problems *out)
 {
     const struct header_matcher *m = v;
     int n = !!m->exact.n + !!m->prefix.n + !!m->suffix.n + !!m->regex.n + !!m->contains.n + !!m->present;
-    if (n != 1) problem_add(a, out, true, NULL, S(""), "must have exactly one of exact, prefix, suffix, regex, contains and present");
+    if (n != 1)
+        problem_add(a, out, true, NULL, S(""),
+                    "must have exactly one of exact, prefix, suffix, regex, contains and present");
 }
-static const struct table matcher_table = TABLE("HTTPHeaderMatcher", struct header_matcher, matcher_fields, .check = check_matcher, .doc = "A condition on a header.");
+static const struct table matcher_table = TABLE("HTTPHeaderMatcher", struct header_matcher, matcher_fields,
+                                                .check = check_matcher, .doc = "A condition on a header.");
 static const struct field value_match_fields[] = {
     FIELD(struct header_value_match, value, "value", F_STR, .flags = GIVEN, .doc = "Value of the entry."),
     FIELD(struct header_value_match, key, "key", F_STR, .doc = "Key of the entry; header_match when absent."),
-    FIELD(struct header_value_match, expect_match, "expectMatch", F_BOOL, .def = "true", .doc = "Whether the headers must fit, or must not."),
-    FIELD(struct header_value_match, headers, "headers", F_LIST, .sub = &matcher_table, .flags = GIVEN, .doc = "Conditions on headers."),
+    FIELD(struct header_value_match, expect_match, "expectMatch", F_BOOL, .def = "true",
+          .doc = "Whether the headers must fit, or must not."),
+    FIELD(struct header_value_match, headers, "headers", F_LIST, .sub = &matcher_table, .flags = GIVEN,
+          .doc = "Conditions on headers."),
 };
-static const struct table value_match_table = TABLE("HeaderValueMatch", struct header_value_match, value_match_fields, .doc = "An entry for requests whose headers fit.");
+static const struct table value_match_table = TABLE("HeaderValueMatch", struct header_value_match, value_match_fields,
+                                                    .doc = "An entry for requests whose headers fit.");
 static const struct field http_entry_fields[] = {
     FIELD(struct http_entry, generic_key, "genericKey", F_OBJ, .sub = &generic_table, .doc = "A fixed entry."),
-    FIELD(struct http_entry, remote_address, "remoteAddress", F_OBJ, .sub = &remote_table, .doc = "The caller's address."),
-    FIELD(struct http_entry, request_header, "requestHeader", F_OBJ, .sub = &request_header_table, .doc = "A header's value."),
-    FIELD(struct http_entry, header_value_match, "headerValueMatch", F_OBJ, .sub = &value_match_table, .doc = "An entry for requests whose headers fit."),
+    FIELD(struct http_entry, remote_address, "remoteAddress", F_OBJ, .sub = &remote_table,
+          .doc = "The caller's address."),
+    FIELD(struct http_entry, request_header, "requestHeader", F_OBJ, .sub = &request_header_table,
+          .doc = "A header's value."),
+    FIELD(struct http_entry, header_value_match, "headerValueMatch", F_OBJ, .sub = &value_match_table,
+          .doc = "An entry for requests whose headers fit."),
 };
 static void check_entry(const void *v, struct arena *a, struct problems *out)
 {
     const struct http_entry *e = v;
     if (!!e->generic_key + !!e->remote_address + !!e->request_header + !!e->header_value_match != 1)
-        problem_add(a, out, true, NULL, S(""), "must have exactly one of genericKey, remoteAddress, requestHeader and headerValueMatch");
+        problem_add(a, out, true, NULL, S(""),
+                    "must have exactly one of genericKey, remoteAddress, requestHeader and headerValueMatch");
 }
-static const struct table http_entry_table = TABLE("HTTPRateLimitDescriptorEntry", struct http_entry, http_entry_fields, .check = check_entry, .doc = "One thing that is looked at; exactly one.");
+static const struct table http_entry_table =
+    TABLE("HTTPRateLimitDescriptorEntry", struct http_entry, http_entry_fields, .check = check_entry,
+          .doc = "One thing that is looked at; exactly one.");
 static const struct field http_descriptor_fields[] = {
-    FIELD(struct http_descriptor, entries, "entries", F_LIST, .sub = &http_entry_table, .flags = GIVEN, .doc = "The entries."),
+    FIELD(struct http_descriptor, entries, "entries", F_LIST, .sub = &http_entry_table, .flags = GIVEN,
+          .doc = "The entries."),
 };
-static const struct table http_descriptor_table = TABLE("HTTPRateLimitDescriptor", struct http_descriptor, http_descriptor_fields, .doc = "What is counted together.");
+static const struct table http_descriptor_table = TABLE("HTTPRateLimitDescriptor", struct http_descriptor,
+                                                        http_descriptor_fields, .doc = "What is counted together.");
 static const struct field global_http_fields[] = {
-    FIELD(struct global_http_limit, service, "rateLimitService", F_INLINE, .sub = &service_table, .flags = FIELD_REQUIRED, .doc = "The service that counts."),
+    FIELD(struct global_http_limit, service, "rateLimitService", F_INLINE, .sub = &service_table,
+          .flags = FIELD_REQUIRED, .doc = "The service that counts."),
     FIELD(struct global_http_limit, domain, "domain", F_STR, .flags = GIVEN, .doc = "Domain at that service."),
-    FIELD(struct global_http_limit, descriptors, "descriptors", F_LIST, .sub = &http_descriptor_table, .doc = "What is counted."),
-    FIELD(struct global_http_limit, timeout_ns, "timeout", F_DURATION, .def = "20ms", .doc = "How long to wait for its answer."),
-    FIELD(struct global_http_limit, fail_open, "failOpen", F_BOOL, .def = "true", .doc = "Whether calls pass when it does not answer."),
-    FIELD(struct global_http_limit, x_ratelimit_headers, "enableXRateLimitHeaders", F_BOOL, .doc = "Whether answers carry X-RateLimit headers."),
+    FIELD(struct global_http_limit, descriptors, "descriptors", F_LIST, .sub = &http_descriptor_table,
+          .doc = "What is counted."),
+    FIELD(struct global_http_limit, timeout_ns, "timeout", F_DURATION, .def = "20ms",
+          .doc = "How long to wait for its answer."),
+    FIELD(struct global_http_limit, fail_open, "failOpen", F_BOOL, .def = "true",
+          .doc = "Whether calls pass when it does not answer."),
+    FIELD(struct global_http_limit, x_ratelimit_headers, "enableXRateLimitHeaders", F_BOOL,
+          .doc = "Whether answers carry X-RateLimit headers."),
     FIELD(struct global_http_limit, status, "responseStatusCode", F_INT, STATUS, .doc = "The answer beyond the limit."),
 };
-static const struct table global_http_table = TABLE("GlobalHTTPRateLimit", struct global_http_limit, global_http_fields, .doc = "A limit of requests for all proxies together.");
+static const struct table global_http_table = TABLE("GlobalHTTPRateLimit", struct global_http_limit, global_http_fields,
+                                                    .doc = "A limit of requests for all proxies together.");
 static const struct field global_fields[] = {
     FIELD(struct global_limit, tcp, "tcp", F_OBJ, .sub = &global_tcp_table, .doc = "Of connections."),
     FIELD(struct global_limit, http, "http", F_OBJ, .sub = &global_http_table, .doc = "Of requests."),
 };
-static const struct table global_table = TABLE("GlobalRateLimit", struct global_limit, global_fields, .doc = "Limits for all proxies together.");
+static const struct table global_table =
+    TABLE("GlobalRateLimit", struct global_limit, global_fields, .doc = "Limits for all proxies together.");
 static const struct field limit_fields[] = {
     FIELD(struct rate_limit, local, "local", F_OBJ, .sub = &local_table, .doc = "Limits kept by each proxy."),
     FIELD(struct rate_limit, global, "global", F_OBJ, .sub = &global_table, .doc = "Limits for all proxies together."),
 };
-static const struct table limit_table = TABLE("RateLimit", struct rate_limit, limit_fields, .doc = "How many calls are accepted.");
+static const struct table limit_table =
+    TABLE("RateLimit", struct rate_limit, limit_fields, .doc = "How many calls are accepted.");
 
 #define ROUTE_GLOBAL __typeof__(((struct route_limit *)0)->global)
 static const struct field route_global_fields[] = {
     FIELD(ROUTE_GLOBAL, descriptors, "descriptors", F_LIST, .sub = &http_descriptor_table, .doc = "What is counted."),
 };
-static const struct table route_global_table = TABLE("GlobalRouteRateLimit", ROUTE_GLOBAL, route_global_fields, .doc = "For all proxies together.");
+static const struct table route_global_table =
+    TABLE("GlobalRouteRateLimit", ROUTE_GLOBAL, route_global_fields, .doc = "For all proxies together.");
 static const struct field route_limit_fields[] = {
     FIELD(struct route_limit, local, "local", F_OBJ, .sub = &local_http_table, .doc = "Kept by each proxy."),
-    FIELD(struct route_limit, global, "global", F_INLINE, .sub = &route_global_table, .doc = "For all proxies together."),
+    FIELD(struct route_limit, global, "global", F_INLINE, .sub = &route_global_table,
+          .doc = "For all proxies together."),
 };
-static const struct table route_limit_table = TABLE("RouteRateLimit", struct route_limit, route_limit_fields, .doc = "How many requests are accepted on a route.");
+static const struct table route_limit_table = TABLE("RouteRateLimit", struct route_limit, route_limit_fields,
+                                                    .doc = "How many requests are accepted on a route.");
 static const struct field route_fields[] = {
-    FIELD(struct http_route_setting, path, "path", F_STR, .flags = GIVEN, .doc = "The route's pathRegex, letter for letter."),
-    FIELD(struct http_route_setting, limit, "rateLimit", F_OBJ, .sub = &route_limit_table, .doc = "How many requests are accepted."),
+    FIELD(struct http_route_setting, path, "path", F_STR, .flags = GIVEN,
+          .doc = "The route's pathRegex, letter for letter."),
+    FIELD(struct http_route_setting, limit, "rateLimit", F_OBJ, .sub = &route_limit_table,
+          .doc = "How many requests are accepted."),
 };
-static const struct table route_table = TABLE("HTTPRouteSetting", struct http_route_setting, route_fields, .doc = "Settings of one route.");
+static const struct table route_table =
+    TABLE("HTTPRouteSetting", struct http_route_setting, route_fields, .doc = "Settings of one route.");
 
-#define TCP __typeof__(((struct connection_settings *)0)->tcp)
+#define TCP  __typeof__(((struct connection_settings *)0)->tcp)
 #define HTTP __typeof__(((struct connection_settings *)0)->http)
 static const struct field tcp_fields[] = {
     FIELD(TCP, max_connections, "maxConnections", F_OPT_INT, U32, .doc = "The most connections."),
-    FIELD(TCP, connect_timeout_ns, "connectTimeout", F_DURATION, .def = "5s", .doc = "How long to wait for a connection."),
+    FIELD(TCP, connect_timeout_ns, "connectTimeout", F_DURATION, .def = "5s",
+          .doc = "How long to wait for a connection."),
 };
 static const struct table tcp_table = TABLE("TCPConnectionSettings", TCP, tcp_fields, .doc = "Connections.");
 static const struct field http_fields[] = {
     FIELD(HTTP, max_requests, "maxRequests", F_OPT_INT, U32, .doc = "The most requests at once."),
-    FIELD(HTTP, max_requests_per_connection, "maxRequestsPerConnection", F_OPT_INT, U32, .doc = "The most requests on one connection."),
-    FIELD(HTTP, max_pending, "maxPendingRequests", F_OPT_INT, U32, .doc = "The most requests that wait for a connection."),
+    FIELD(HTTP, max_requests_per_connection, "maxRequestsPerConnection", F_OPT_INT, U32,
+          .doc = "The most requests on one connection."),
+    FIELD(HTTP, max_pending, "maxPendingRequests", F_OPT_INT, U32,
+          .doc = "The most requests that wait for a connection."),
     FIELD(HTTP, max_retries, "maxRetries", F_OPT_INT, U32, .doc = "The most repetitions at once."),
 };
 static const struct table http_table = TABLE("HTTPConnectionSettings", HTTP, http_fields, .doc = "Requests.");
@@ -160,16 +213,24 @@ static const struct field connection_fields[] = {
     FIELD(struct connection_settings, tcp, "tcp", F_INLINE, .sub = &tcp_table, .doc = "Connections."),
     FIELD(struct connection_settings, http, "http", F_INLINE, .sub = &http_table, .doc = "Requests."),
 };
-static const struct table connection_table = TABLE("ConnectionSettings", struct connection_settings, connection_fields, .doc = "Limits at which calls are refused.");
+static const struct table connection_table = TABLE("ConnectionSettings", struct connection_settings, connection_fields,
+                                                   .doc = "Limits at which calls are refused.");
 
 static const struct field spec_fields[] = {
-    FIELD(struct upstream_traffic_setting_spec, host, "host", F_STR, .flags = GIVEN, .doc = "The host, for a Service <name>.<namespace>.svc.cluster.local."),
-    FIELD(struct upstream_traffic_setting_spec, connection, "connectionSettings", F_INLINE, .sub = &connection_table, .doc = "Limits at which calls are refused."),
-    FIELD(struct upstream_traffic_setting_spec, limit, "rateLimit", F_OBJ, .sub = &limit_table, .doc = "How many calls are accepted."),
-    FIELD(struct upstream_traffic_setting_spec, routes, "httpRoutes", F_LIST, .sub = &route_table, .doc = "Settings of single routes."),
+    FIELD(struct upstream_traffic_setting_spec, host, "host", F_STR, .flags = GIVEN,
+          .doc = "The host, for a Service <name>.<namespace>.svc.cluster.local."),
+    FIELD(struct upstream_traffic_setting_spec, connection, "connectionSettings", F_INLINE, .sub = &connection_table,
+          .doc = "Limits at which calls are refused."),
+    FIELD(struct upstream_traffic_setting_spec, limit, "rateLimit", F_OBJ, .sub = &limit_table,
+          .doc = "How many calls are accepted."),
+    FIELD(struct upstream_traffic_setting_spec, routes, "httpRoutes", F_LIST, .sub = &route_table,
+          .doc = "Settings of single routes."),
 };
-static const struct table spec_table = TABLE("UpstreamTrafficSettingSpec", struct upstream_traffic_setting_spec, spec_fields, .doc = "The limits.");
+static const struct table spec_table =
+    TABLE("UpstreamTrafficSettingSpec", struct upstream_traffic_setting_spec, spec_fields, .doc = "The limits.");
 static const struct field fields[] = {
-    FIELD(struct upstream_traffic_setting, spec, "spec", F_INLINE, .sub = &spec_table, .flags = FIELD_REQUIRED, .doc = "The limits."),
+    FIELD(struct upstream_traffic_setting, spec, "spec", F_INLINE, .sub = &spec_table, .flags = FIELD_REQUIRED,
+          .doc = "The limits."),
 };
-const struct table upstream_traffic_setting_table = TABLE("UpstreamTrafficSetting", struct upstream_traffic_setting, fields, .doc = "Limits of the calls to one host.");
+const struct table upstream_traffic_setting_table =
+    TABLE("UpstreamTrafficSetting", struct upstream_traffic_setting, fields, .doc = "Limits of the calls to one host.");

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -31,8 +32,16 @@ static void memory_is_zeroed_and_aligned(void **state)
 
 static void push(void *arg) { *(*(char **)arg)++ = 'x'; }
 static char order[8], *at;
-static void note_a(void *arg) { (void)arg; *at++ = 'a'; }
-static void note_b(void *arg) { (void)arg; *at++ = 'b'; }
+static void note_a(void *arg)
+{
+    (void)arg;
+    *at++ = 'a';
+}
+static void note_b(void *arg)
+{
+    (void)arg;
+    *at++ = 'b';
+}
 
 static void hooks_run_last_first(void **state)
 {
@@ -174,10 +183,10 @@ static void exhaustion_ends_with_one_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_is_zeroed_and_aligned), cmocka_unit_test(hooks_run_last_first),
-        cmocka_unit_test(texts_are_terminated),         cmocka_unit_test(lists_grow_past_every_power),
-        cmocka_unit_test(maps_remember_and_forget),     cmocka_unit_test(maps_survive_endless_change),
-        cmocka_unit_test(hashes_know_lengths_and_text), cmocka_unit_test(the_content_hash_never_changes),
+        cmocka_unit_test(memory_is_zeroed_and_aligned),  cmocka_unit_test(hooks_run_last_first),
+        cmocka_unit_test(texts_are_terminated),          cmocka_unit_test(lists_grow_past_every_power),
+        cmocka_unit_test(maps_remember_and_forget),      cmocka_unit_test(maps_survive_endless_change),
+        cmocka_unit_test(hashes_know_lengths_and_text),  cmocka_unit_test(the_content_hash_never_changes),
         cmocka_unit_test(exhaustion_ends_with_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "base/base64.h"
@@ -36,12 +37,15 @@ static void buffers_grow_and_drop(void **state)
 static void json_text_is_always_utf8(void **state)
 {
     (void)state;
-    static const struct { struct str in; const char *out; } cases[] = {
+    static const struct {
+        struct str in;
+        const char *out;
+    } cases[] = {
         {S_INIT("a\"\\\n\t\r\x01\x7f"), "\"a\\\"\\\\\\n\\t\\r\\u0001\\u007f\""},
         {S_INIT("\xc3\xa9\xf0\x9f\x98\x80"), "\"\xc3\xa9\xf0\x9f\x98\x80\""},
-        {S_INIT("\xc3"), "\"\xef\xbf\xbd\""},                     /* cut off */
-        {S_INIT("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\""},     /* overlong */
-        {S_INIT("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* surrogate */
+        {S_INIT("\xc3"), "\"\xef\xbf\xbd\""},                                                 /* cut off */
+        {S_INIT("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\""},                                 /* overlong */
+        {S_INIT("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},                 /* surrogate */
         {S_INIT("\xf4\x90\x80\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* beyond U+10FFFF */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -109,7 +113,9 @@ static void base64_goes_there_and_back(void **state)
 {
     (void)state;
     struct arena *a SCOPED_ARENA = arena_new();
-    static const char *const plain[] = {"", "f", "fo", "foo", "foob", "\xff\x00\x01"}, *const coded[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "/w=="};
+    static const char *const plain[] = {"", "f", "fo", "foo", "foob", "\xff\x00\x01"}, *const coded[] = {
+                                                                                           "",     "Zg==",     "Zm8=",
+                                                                                           "Zm9v", "Zm9vYg==", "/w=="};
     for (size_t i = 0; i < 6; i++) {
         struct buf b SCOPED_BUF = {0};
         struct str back;
@@ -128,20 +134,21 @@ static void yaml_quotes_what_would_change(void **state)
 {
     (void)state;
     struct buf b SCOPED_BUF = {0};
-    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:[{s:s,s:[]},[s]],s:{},s:n}", "plain", "a b", "number", "12", "word", "yes", "mark", "a: b",
-                          "i", 5, "list", "x", "y", "z", "nested", "empty", "nothing");
+    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:[{s:s,s:[]},[s]],s:{},s:n}", "plain", "a b", "number", "12", "word",
+                          "yes", "mark", "a: b", "i", 5, "list", "x", "y", "z", "nested", "empty", "nothing");
     yaml_write(j, &b);
     json_decref(j);
-    is(&b, "plain: a b\nnumber: \"12\"\nword: \"yes\"\nmark: \"a: b\"\ni: 5\nlist:\n- x: \"y\"\n  z: []\n- - nested\nempty: {}\nnothing: null\n");
+    is(&b, "plain: a b\nnumber: \"12\"\nword: \"yes\"\nmark: \"a: b\"\ni: 5\nlist:\n- x: \"y\"\n  z: []\n- - "
+           "nested\nempty: {}\nnothing: null\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffers_grow_and_drop),      cmocka_unit_test(json_text_is_always_utf8),
+        cmocka_unit_test(buffers_grow_and_drop),        cmocka_unit_test(json_text_is_always_utf8),
         cmocka_unit_test(errors_are_one_line_and_wrap), cmocka_unit_test(long_errors_are_cut),
-        cmocka_unit_test(codes_ascend_and_are_found), cmocka_unit_test(levels_have_the_old_names),
-        cmocka_unit_test(base64_goes_there_and_back), cmocka_unit_test(yaml_quotes_what_would_change),
+        cmocka_unit_test(codes_ascend_and_are_found),   cmocka_unit_test(levels_have_the_old_names),
+        cmocka_unit_test(base64_goes_there_and_back),   cmocka_unit_test(yaml_quotes_what_would_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -43,16 +44,33 @@ static void check_inner(const void *v, struct arena *a, struct problems *out)
 static const struct table inner_table = TABLE("Inner", struct inner, inner_fields, .check = check_inner);
 #define F(m, type, ...) FIELD(struct thing, m, #m, type, __VA_ARGS__)
 static const struct field fields[] = {
-    F(s, F_STR, .doc = "."), F(cidr, F_STR, .flags = FIELD_CIDR), F(regex, F_STR, .flags = FIELD_REGEX),
-    F(form, F_STR, .pattern = "[a-z]+", .flags = FIELD_NOT_EMPTY, .def = "abc"), F(quantity, F_QUANTITY), F(bytes, F_BYTES),
-    F(secret, F_STR, .flags = FIELD_SECRET), F(flag, F_BOOL, .def = "true"), F(tri, F_TRI),
-    F(i, F_INT, .min = 10, .max = 20, .flags = FIELD_NOT_ENFORCED), F(d, F_DURATION, .min = 1000000000, .max = 61000000000), F(t, F_TIME),
-    F(color, F_ENUM, .names = colors, .flags = FIELD_NOCASE), F(in, F_INLINE, .sub = &inner_table), F(ptr, F_OBJ, .sub = &inner_table),
-    F(list, F_LIST, .sub = &inner_table, .flags = FIELD_NOT_EMPTY), F(strs, F_STRS, .names = colors), F(ints, F_INTS, .min = 1, .max = 65535),
-    F(map, F_MAP), F(maps, F_MAPS, .flags = FIELD_REGEX), F(raw, F_MAP, .flags = FIELD_BASE64), F(port, F_INT_OR_STR, .max = 65535),
-    F(opt, F_OPT_INT), F(json, F_JSON),
+    F(s, F_STR, .doc = "."),
+    F(cidr, F_STR, .flags = FIELD_CIDR),
+    F(regex, F_STR, .flags = FIELD_REGEX),
+    F(form, F_STR, .pattern = "[a-z]+", .flags = FIELD_NOT_EMPTY, .def = "abc"),
+    F(quantity, F_QUANTITY),
+    F(bytes, F_BYTES),
+    F(secret, F_STR, .flags = FIELD_SECRET),
+    F(flag, F_BOOL, .def = "true"),
+    F(tri, F_TRI),
+    F(i, F_INT, .min = 10, .max = 20, .flags = FIELD_NOT_ENFORCED),
+    F(d, F_DURATION, .min = 1000000000, .max = 61000000000),
+    F(t, F_TIME),
+    F(color, F_ENUM, .names = colors, .flags = FIELD_NOCASE),
+    F(in, F_INLINE, .sub = &inner_table),
+    F(ptr, F_OBJ, .sub = &inner_table),
+    F(list, F_LIST, .sub = &inner_table, .flags = FIELD_NOT_EMPTY),
+    F(strs, F_STRS, .names = colors),
+    F(ints, F_INTS, .min = 1, .max = 65535),
+    F(map, F_MAP),
+    F(maps, F_MAPS, .flags = FIELD_REGEX),
+    F(raw, F_MAP, .flags = FIELD_BASE64),
+    F(port, F_INT_OR_STR, .max = 65535),
+    F(opt, F_OPT_INT),
+    F(json, F_JSON),
 };
-static const struct table table = TABLE("Thing", struct thing, fields), strict = TABLE("Thing", struct thing, fields, .flags = TABLE_STRICT),
+static const struct table table = TABLE("Thing", struct thing, fields),
+                          strict = TABLE("Thing", struct thing, fields, .flags = TABLE_STRICT),
                           open = TABLE("Thing", struct thing, fields, .flags = TABLE_OPEN);
 
 static struct arena *a;
@@ -107,19 +125,27 @@ static const struct problem *bad(const char *text, const char *path, const char 
     return &probs.v[0];
 }
 
-static const char full[] = "{s: hello, cidr: 10.0.0.0/8, regex: a.*b, form: xyz, quantity: 100m, bytes: aGk=, secret: pw, flag: false, tri: false, i: 15, "
-                           "d: 1m0.5s, t: '2026-01-31T12:00:00Z', color: BLUE, in: {name: x, n: 9}, ptr: {name: y}, list: [{name: p}, {name: q, n: 1}], "
-                           "strs: [green, red], ints: [1, 65535], map: {b: '2', a: ''}, maps: [{h: x.*}, {h: y}], raw: {k: aGk=}, port: web, opt: 0, json: {x: [1, {y: null}]}}";
+static const char full[] = "{s: hello, cidr: 10.0.0.0/8, regex: a.*b, form: xyz, quantity: 100m, bytes: aGk=, secret: "
+                           "pw, flag: false, tri: false, i: 15, "
+                           "d: 1m0.5s, t: '2026-01-31T12:00:00Z', color: BLUE, in: {name: x, n: 9}, ptr: {name: y}, "
+                           "list: [{name: p}, {name: q, n: 1}], "
+                           "strs: [green, red], ints: [1, 65535], map: {b: '2', a: ''}, maps: [{h: x.*}, {h: y}], raw: "
+                           "{k: aGk=}, port: web, opt: 0, json: {x: [1, {y: null}]}}";
 
 static void every_type_decodes(void **state)
 {
     (void)state;
     struct thing *v = good(full);
-    assert_true(str_is(v->s, "hello") && str_is(v->cidr, "10.0.0.0/8") && str_is(v->quantity, "100m") && str_is(v->bytes, "hi"));
-    assert_true(!v->flag && v->tri == TRI_FALSE && v->i == 15 && v->d == 60500000000 && v->t == 1769860800 && v->color == BLUE);
-    assert_true(str_is(v->in.name, "x") && v->in.n == 9 && str_is(v->ptr->name, "y") && v->ptr->n == 3 && v->list.n == 2 && v->list.v[1].n == 1);
-    assert_true(v->strs.n == 2 && v->ints.v[1] == 65535 && str_is(v->map.v[0].key, "a") && v->maps.n == 2 && str_is(v->maps.v[1].value, "y"));
-    assert_true(str_is(kvs_get(v->raw, S("k")), "hi") && str_is(v->port.s, "web") && v->opt.is_set && v->opt.v == 0 && json_is_object(v->json));
+    assert_true(str_is(v->s, "hello") && str_is(v->cidr, "10.0.0.0/8") && str_is(v->quantity, "100m") &&
+                str_is(v->bytes, "hi"));
+    assert_true(!v->flag && v->tri == TRI_FALSE && v->i == 15 && v->d == 60500000000 && v->t == 1769860800 &&
+                v->color == BLUE);
+    assert_true(str_is(v->in.name, "x") && v->in.n == 9 && str_is(v->ptr->name, "y") && v->ptr->n == 3 &&
+                v->list.n == 2 && v->list.v[1].n == 1);
+    assert_true(v->strs.n == 2 && v->ints.v[1] == 65535 && str_is(v->map.v[0].key, "a") && v->maps.n == 2 &&
+                str_is(v->maps.v[1].value, "y"));
+    assert_true(str_is(kvs_get(v->raw, S("k")), "hi") && str_is(v->port.s, "web") && v->opt.is_set && v->opt.v == 0 &&
+                json_is_object(v->json));
     assert_true(kvs_get(v->map, S("a")).p && !kvs_get(v->map, S("c")).p);
 }
 
@@ -127,7 +153,8 @@ static void absent_means_default_or_zero(void **state)
 {
     (void)state;
     struct thing *v = good("{in: null, s: null}"), *d = arena_make(a, struct thing);
-    assert_true(v->flag && str_is(v->form, "abc") && v->in.n == 3 && !v->ptr && v->tri == TRI_UNSET && !v->opt.is_set && v->color == RED);
+    assert_true(v->flag && str_is(v->form, "abc") && v->in.n == 3 && !v->ptr && v->tri == TRI_UNSET && !v->opt.is_set &&
+                v->color == RED);
     assert_int_equal(probs.n, 0);
     table_defaults(&table, a, d);
     assert_true(table_equal(&table, v, d));
@@ -221,7 +248,8 @@ static void what_is_not_carried_out_is_told(void **state)
 {
     (void)state;
     good("{i: 15}");
-    assert_true(probs.n == 1 && !probs.v[0].is_error && probs.v[0].code == E_NOT_ENFORCED && str_is(probs.v[0].path, "i"));
+    assert_true(probs.n == 1 && !probs.v[0].is_error && probs.v[0].code == E_NOT_ENFORCED &&
+                str_is(probs.v[0].path, "i"));
     good("{s: x}");
     assert_int_equal(probs.n, 0);
 }
@@ -255,9 +283,19 @@ static void every_difference_is_seen(void **state)
 {
     (void)state;
     static const char *const others[] = {
-        "s: x", "cidr: 10.1.0.0/16", "regex: x", "form: q", "quantity: 1", "bytes: aGo=", "secret: x", "flag: false", "tri: true", "i: 16", "d: 5s",
-        "t: '2025-01-01T00:00:00Z'", "color: green", "in: {name: z}", "ptr: {name: z}", "list: [{name: p}]", "strs: [red]", "ints: [2]", "map: {a: b}",
-        "maps: [{h: q}]", "raw: {k: aGo=}", "port: 8", "port: other", "opt: 1", "json: {}",
+        "s: x",           "cidr: 10.1.0.0/16",
+        "regex: x",       "form: q",
+        "quantity: 1",    "bytes: aGo=",
+        "secret: x",      "flag: false",
+        "tri: true",      "i: 16",
+        "d: 5s",          "t: '2025-01-01T00:00:00Z'",
+        "color: green",   "in: {name: z}",
+        "ptr: {name: z}", "list: [{name: p}]",
+        "strs: [red]",    "ints: [2]",
+        "map: {a: b}",    "maps: [{h: q}]",
+        "raw: {k: aGo=}", "port: 8",
+        "port: other",    "opt: 1",
+        "json: {}",
     };
     struct thing *base = good("{}");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
@@ -271,14 +309,16 @@ static void every_difference_is_seen(void **state)
 static void json_decodes_to_the_same(void **state)
 {
     (void)state;
-    static const char *const texts[] = {full, "{}", "{flag: false, form: q}", "{in: {name: x, n: 1}}", "{ptr: {name: ''}}"};
+    static const char *const texts[] = {full, "{}", "{flag: false, form: q}", "{in: {name: x, n: 1}}",
+                                        "{ptr: {name: ''}}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct thing *x = good(texts[i]), *y = arena_make(a, struct thing);
         struct err err = {0};
         json_t *j = table_to_json(&table, x);
         struct node *n = node_of_json(a, j, &err);
         probs = (struct problems){0};
-        if (!table_decode(&table, n, S(""), a, y, &probs)) fail_msg("%.*s %.*s", STR_FMT(probs.v[0].path), STR_FMT(probs.v[0].text));
+        if (!table_decode(&table, n, S(""), a, y, &probs))
+            fail_msg("%.*s %.*s", STR_FMT(probs.v[0].path), STR_FMT(probs.v[0].text));
         assert_true(table_equal(&table, x, y));
         json_decref(j);
     }
@@ -295,19 +335,30 @@ static void the_dump_reads_well_and_hides_secrets(void **state)
     struct buf b SCOPED_BUF = {0};
     table_dump(&table, good(full), 0, &b);
     buf_char(&b, '\0');
-    assert_string_equal(b.p, "s: hello\ncidr: 10.0.0.0/8\nregex: a.*b\nform: xyz\nquantity: 100m\nbytes: aGk=\nsecret: (secret)\ntri: false\ni: 15\nd: 1m0.5s\n"
-                             "t: 2026-01-31T12:00:00Z\ncolor: blue\nin:\n  name: x\n  n: 9\nptr:\n  name: y\n  n: 3\nlist:\n  - name: p\n    n: 3\n  - name: q\n    n: 1\n"
-                             "strs: [green, red]\nints: [1, 65535]\nmap: {a=\"\", b=2}\nmaps: {h=x.*, h=y}\nraw: {k=hi}\nport: web\nopt: 0\njson: {\"x\":[1,{\"y\":null}]}\n");
+    assert_string_equal(b.p, "s: hello\ncidr: 10.0.0.0/8\nregex: a.*b\nform: xyz\nquantity: 100m\nbytes: aGk=\nsecret: "
+                             "(secret)\ntri: false\ni: 15\nd: 1m0.5s\n"
+                             "t: 2026-01-31T12:00:00Z\ncolor: blue\nin:\n  name: x\n  n: 9\nptr:\n  name: y\n  n: "
+                             "3\nlist:\n  - name: p\n    n: 3\n  - name: q\n    n: 1\n"
+                             "strs: [green, red]\nints: [1, 65535]\nmap: {a=\"\", b=2}\nmaps: {h=x.*, h=y}\nraw: "
+                             "{k=hi}\nport: web\nopt: 0\njson: {\"x\":[1,{\"y\":null}]}\n");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(every_type_decodes), T(absent_means_default_or_zero), T(wrong_types_name_the_path), T(ranges_words_and_forms_are_checked),
-        T(all_problems_are_told_with_their_place), T(checks_between_fields_get_path_and_place), T(unknown_fields_follow_the_table),
-        T(what_is_not_carried_out_is_told), T(equal_values_have_equal_hashes_and_copies), T(every_difference_is_seen),
-        T(json_decodes_to_the_same), T(the_dump_reads_well_and_hides_secrets),
+        T(every_type_decodes),
+        T(absent_means_default_or_zero),
+        T(wrong_types_name_the_path),
+        T(ranges_words_and_forms_are_checked),
+        T(all_problems_are_told_with_their_place),
+        T(checks_between_fields_get_path_and_place),
+        T(unknown_fields_follow_the_table),
+        T(what_is_not_carried_out_is_told),
+        T(equal_values_have_equal_hashes_and_copies),
+        T(every_difference_is_seen),
+        T(json_decodes_to_the_same),
+        T(the_dump_reads_well_and_hides_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

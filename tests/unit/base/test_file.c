@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -86,6 +87,7 @@ static void directories_are_made_and_removed_whole(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(a_written_file_reads_back), T(failures_leave_the_old_text), T(directories_are_made_and_removed_whole)};
+    const struct CMUnitTest tests[] = {T(a_written_file_reads_back), T(failures_leave_the_old_text),
+                                       T(directories_are_made_and_removed_whole)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

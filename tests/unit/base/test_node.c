@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -44,13 +45,18 @@ static void refuses(const char *text, const char *why)
 static void scalars_are_typed_as_kubernetes_users_mean(void **state)
 {
     (void)state;
-    static const struct { const char *text; enum node_type type; } cases[] = {
-        {"yes", NODE_STR}, {"on", NODE_STR}, {"No", NODE_STR}, {"true", NODE_BOOL}, {"False", NODE_BOOL}, {"tRUE", NODE_STR},
-        {"~", NODE_NULL}, {"null", NODE_NULL}, {"'null'", NODE_STR}, {"\"1\"", NODE_STR}, {"1", NODE_INT}, {"-7", NODE_INT},
-        {"+7", NODE_INT}, {"0x1F", NODE_INT}, {"0o17", NODE_INT}, {"1.5", NODE_FLOAT}, {".5", NODE_FLOAT}, {"1.", NODE_FLOAT},
-        {"1e3", NODE_FLOAT}, {"-.inf", NODE_FLOAT}, {".NaN", NODE_FLOAT}, {"1e", NODE_STR}, {".", NODE_STR}, 
-        {"1_000", NODE_STR}, {"12:30", NODE_STR}, {"0x", NODE_STR}, {"1.2.3", NODE_STR}, {"99999999999999999999", NODE_FLOAT},
-        {"!!str 5", NODE_STR}, {"!!int '5'", NODE_INT}, {"! 5", NODE_STR}, {"2026-01-01", NODE_STR},
+    static const struct {
+        const char *text;
+        enum node_type type;
+    } cases[] = {
+        {"yes", NODE_STR},     {"on", NODE_STR},        {"No", NODE_STR},    {"true", NODE_BOOL},
+        {"False", NODE_BOOL},  {"tRUE", NODE_STR},      {"~", NODE_NULL},    {"null", NODE_NULL},
+        {"'null'", NODE_STR},  {"\"1\"", NODE_STR},     {"1", NODE_INT},     {"-7", NODE_INT},
+        {"+7", NODE_INT},      {"0x1F", NODE_INT},      {"0o17", NODE_INT},  {"1.5", NODE_FLOAT},
+        {".5", NODE_FLOAT},    {"1.", NODE_FLOAT},      {"1e3", NODE_FLOAT}, {"-.inf", NODE_FLOAT},
+        {".NaN", NODE_FLOAT},  {"1e", NODE_STR},        {".", NODE_STR},     {"1_000", NODE_STR},
+        {"12:30", NODE_STR},   {"0x", NODE_STR},        {"1.2.3", NODE_STR}, {"99999999999999999999", NODE_FLOAT},
+        {"!!str 5", NODE_STR}, {"!!int '5'", NODE_INT}, {"! 5", NODE_STR},   {"2026-01-01", NODE_STR},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct node *n = node_get(parse(str_fmt(a, "k: %s", cases[i].text).p), S("k"));
@@ -91,11 +97,16 @@ static void empty_documents_are_dropped(void **state)
 {
     (void)state;
     struct nodes docs;
-    assert_true(node_parse(a, S("---\n# nothing\n---\na: 1\n---\n---\nb: 2\n...\n"), "f", &node_limits_default, &docs, &err));
+    assert_true(
+        node_parse(a, S("---\n# nothing\n---\na: 1\n---\n---\nb: 2\n...\n"), "f", &node_limits_default, &docs, &err));
     assert_int_equal(docs.n, 2);
     assert_int_equal(docs.v[1]->line, 7);
     assert_true(node_parse(a, S(""), "f", &node_limits_default, &docs, &err) && docs.n == 0);
-    assert_true(node_parse(a, S("\xef\xbb\xbf" "a: 1"), "f", &node_limits_default, &docs, &err) && docs.n == 1);
+    assert_true(node_parse(a,
+                           S("\xef\xbb\xbf"
+                             "a: 1"),
+                           "f", &node_limits_default, &docs, &err) &&
+                docs.n == 1);
 }
 
 static void mistakes_name_file_line_and_column(void **state)
@@ -109,7 +120,8 @@ static void mistakes_name_file_line_and_column(void **state)
     refuses("[a, b]: 1\n", "f.yaml:1:1: a key must be a plain word");
     refuses("a: !mine 5\n", "f.yaml:1:4: this tag is not supported; remove it");
     refuses("a: b\n  c: d\n", "f.yaml:2:4: mapping values are not allowed in this context");
-    refuses("a: [1\nb: 2\n", "f.yaml:2:2: did not find expected ',' or ']' while parsing a flow sequence that began in line 1");
+    refuses("a: [1\nb: 2\n",
+            "f.yaml:2:2: did not find expected ',' or ']' while parsing a flow sequence that began in line 1");
     refuses("a: 1\nb: \x01\n", "f.yaml:2:4: control characters are not allowed");
     assert_null(parse("a: \xff\n"));
     assert_true(strstr(err.text, "f.yaml:1:4: ") == err.text);
@@ -174,7 +186,8 @@ static void json_is_strict(void **state)
     struct node *n = node_parse_json(a, S("{\"a\": [1, \"x\", 1.5]}"), &node_limits_default, &err);
     assert_int_equal(node_get(n, S("a"))->items.n, 3);
     assert_int_equal(n->line, 0);
-    static const char *const bad[] = {"", "{", "{\"a\":1,\"a\":2}", "{a: 1}", "[1,]", "\"\\u0000\"", "1 2", "{\"a\":1e999}"};
+    static const char *const bad[] = {
+        "", "{", "{\"a\":1,\"a\":2}", "{a: 1}", "[1,]", "\"\\u0000\"", "1 2", "{\"a\":1e999}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         err_clear(&err);
         assert_null(node_parse_json(a, str_of(bad[i]), &node_limits_default, &err));
@@ -204,9 +217,17 @@ static void trees_become_json_and_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(scalars_are_typed_as_kubernetes_users_mean), T(numbers_have_their_value), T(everything_knows_its_place),
-        T(empty_documents_are_dropped), T(mistakes_name_file_line_and_column), T(limits_hold), T(alias_bombs_do_not_go_off),
-        T(an_alias_is_its_anchor), T(json_files_may_be_all_of_json), T(json_is_strict), T(trees_become_json_and_come_back),
+        T(scalars_are_typed_as_kubernetes_users_mean),
+        T(numbers_have_their_value),
+        T(everything_knows_its_place),
+        T(empty_documents_are_dropped),
+        T(mistakes_name_file_line_and_column),
+        T(limits_hold),
+        T(alias_bombs_do_not_go_off),
+        T(an_alias_is_its_anchor),
+        T(json_files_may_be_all_of_json),
+        T(json_is_strict),
+        T(trees_become_json_and_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

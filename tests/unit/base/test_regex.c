@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -62,6 +63,7 @@ static void constant_patterns_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(matches_the_whole_text), cmocka_unit_test(mistakes_are_named),
-                                       cmocka_unit_test(large_programs_are_refused), cmocka_unit_test(constant_patterns_are_kept)};
+                                       cmocka_unit_test(large_programs_are_refused),
+                                       cmocka_unit_test(constant_patterns_are_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

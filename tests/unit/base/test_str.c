@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "base/list.h"
@@ -83,7 +84,8 @@ static void names_follow_rfc_1123(void **state)
 {
     (void)state;
     assert_true(is_dns_label(S("a-1")) && is_dns_subdomain(S("a.b-c.1")));
-    assert_false(is_dns_label(S("a.b")) || is_dns_label(S("-a")) || is_dns_label(S("a-")) || is_dns_label(S("A")) || is_dns_label(S("")));
+    assert_false(is_dns_label(S("a.b")) || is_dns_label(S("-a")) || is_dns_label(S("a-")) || is_dns_label(S("A")) ||
+                 is_dns_label(S("")));
     assert_false(is_dns_subdomain(S("a..b")) || is_dns_subdomain(S("a.")) || is_dns_subdomain(S("a\0b")));
     char longest[64];
     memset(longest, 'a', sizeof longest);
@@ -100,7 +102,13 @@ static void identities_come_apart_again(void **state)
     assert_true(spiffe_parse(id, &td, &ns, &sa));
     is(td, "cluster.local"), is(ns, "n"), is(sa, "s.x");
     is(dns_identity(a, td, ns, sa), "s.x.n.cluster.local");
-    static const char *const bad[] = {"spiffe://t/ns/n", "spiffe://t/ns/n/sa/", "spiffe://t/ns//sa/s", "spiffe://t/ns/n/sa/s/x", "http://t/ns/n/sa/s", "spiffe:///ns/n/sa/s", ""};
+    static const char *const bad[] = {"spiffe://t/ns/n",
+                                      "spiffe://t/ns/n/sa/",
+                                      "spiffe://t/ns//sa/s",
+                                      "spiffe://t/ns/n/sa/s/x",
+                                      "http://t/ns/n/sa/s",
+                                      "spiffe:///ns/n/sa/s",
+                                      ""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(spiffe_parse(str_of(bad[i]), &td, &ns, &sa));
 }
 
@@ -117,9 +125,9 @@ static void keys_split_at_the_first_slash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_puts_a_prefix_first), cmocka_unit_test(cutting_ends_with_null),
-        cmocka_unit_test(parts_are_clamped),         cmocka_unit_test(numbers_keep_their_range),
-        cmocka_unit_test(sorting_drops_doubles),     cmocka_unit_test(names_follow_rfc_1123),
+        cmocka_unit_test(order_puts_a_prefix_first),   cmocka_unit_test(cutting_ends_with_null),
+        cmocka_unit_test(parts_are_clamped),           cmocka_unit_test(numbers_keep_their_range),
+        cmocka_unit_test(sorting_drops_doubles),       cmocka_unit_test(names_follow_rfc_1123),
         cmocka_unit_test(identities_come_apart_again), cmocka_unit_test(keys_split_at_the_first_slash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,8 @@ static void check_default(const struct table *t, const struct field *f)
     struct err err = {0};
     void *v = arena_alloc(a, t->size);
     if (!node_parse(a, str_of(text), "d", &node_limits_default, &docs, &err)) fail_msg("%s", err.text);
-    if (!table_decode(&one, docs.v[0], S(""), a, v, &probs)) fail_msg("%s.%s: its default is refused", t->name, f->name);
+    if (!table_decode(&one, docs.v[0], S(""), a, v, &probs))
+        fail_msg("%s.%s: its default is refused", t->name, f->name);
 }
 
 static void every_default_obeys_its_rules(void **state)
@@ -88,7 +89,8 @@ static const struct node *at(const struct node *n, const char *path)
 /* Structural: every node has a type or one of the two marks that stand for it. */
 static void check_structural(const struct node *n, const char *path)
 {
-    const struct node *members = node_get(n, S("properties")), *items = node_get(n, S("items")), *values = node_get(n, S("additionalProperties"));
+    const struct node *members = node_get(n, S("properties")), *items = node_get(n, S("items")),
+                      *values = node_get(n, S("additionalProperties"));
     if (!node_get(n, S("type")) && !node_get(n, S("x-kubernetes-int-or-string"))) fail_msg("%s has no type", path);
     for (size_t i = 0; members && i < members->pairs.n; i++)
         check_structural(members->pairs.v[i].value, str_fmt(a, "%s.%.*s", path, STR_FMT(members->pairs.v[i].key)).p);
@@ -115,7 +117,8 @@ static void definitions_carry_ranges_words_defaults_and_rules(void **state)
 {
     (void)state;
 #define SPEC "spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/"
-    const struct node *mc = crd_of(KIND_MESH_CONFIG), *tt = crd_of(KIND_TRAFFIC_TARGET), *ts = crd_of(KIND_TRAFFIC_SPLIT), *eg = crd_of(KIND_EGRESS);
+    const struct node *mc = crd_of(KIND_MESH_CONFIG), *tt = crd_of(KIND_TRAFFIC_TARGET),
+                      *ts = crd_of(KIND_TRAFFIC_SPLIT), *eg = crd_of(KIND_EGRESS);
     assert_true(str_is(at(mc, SPEC "sidecar/properties/tlsMinProtocolVersion/default")->text, "TLSv1_3"));
     assert_int_equal(at(mc, SPEC "sidecar/properties/tlsMinProtocolVersion/enum")->items.n, 5);
     assert_int_equal(at(mc, SPEC "traffic/properties/outboundPortExclusionList/items/maximum")->i, 65535);
@@ -124,7 +127,8 @@ static void definitions_carry_ranges_words_defaults_and_rules(void **state)
     assert_int_equal(at(tt, SPEC "destination/required")->items.n, 3);
     assert_true(at(tt, "spec/versions/0/schema/openAPIV3Schema/x-kubernetes-validations")->items.n >= 1);
     assert_int_equal(at(ts, SPEC "backends/items/properties/weight/minimum")->i, 0);
-    assert_true(str_is(at(eg, SPEC "ports/items/properties/protocol/pattern")->text, "(?i)^(http|https|tcp|tcp-server-first)$"));
+    assert_true(str_is(at(eg, SPEC "ports/items/properties/protocol/pattern")->text,
+                       "(?i)^(http|https|tcp|tcp-server-first)$"));
     assert_true(str_is(at(eg, SPEC "ipAddresses/items/format")->text, "cidr"));
 }
 
@@ -135,16 +139,19 @@ static void explanations_answer_or_say_what_there_is(void **state)
     struct err err = {0};
     assert_true(explain_write(S("tt.spec.rules[].kind"), &b, &err));
     buf_char(&b, '\0');
-    assert_non_null(strstr(b.p, "FIELD:    kind <string>\nRULES:    required; one of HTTPRouteGroup, TCPRoute, UDPRoute\n"));
+    assert_non_null(
+        strstr(b.p, "FIELD:    kind <string>\nRULES:    required; one of HTTPRouteGroup, TCPRoute, UDPRoute\n"));
     buf_reset(&b);
-    assert_true(explain_write(S("MeshConfig"), &b, &err) && explain_write(S("pod.metadata.labels"), &b, &err) && explain_write(S("egress"), &b, &err));
+    assert_true(explain_write(S("MeshConfig"), &b, &err) && explain_write(S("pod.metadata.labels"), &b, &err) &&
+                explain_write(S("egress"), &b, &err));
     buf_char(&b, '\0');
     assert_non_null(strstr(b.p, "read and checked, not carried out yet"));
     assert_false(explain_write(S("tt.spec.rule"), &b, &err));
     assert_string_equal(err.text, "\"rule\" is not a field of TrafficTargetSpec; it has destination, sources, rules");
     assert_false(explain_write(S("tt.spec.rules.name.x"), &b, &err));
     assert_non_null(strstr(err.text, "no fields below"));
-    assert_false(explain_write(S("node"), &b, &err) || explain_write(S(""), &b, &err) || explain_write(S("tt."), &b, &err));
+    assert_false(explain_write(S("node"), &b, &err) || explain_write(S(""), &b, &err) ||
+                 explain_write(S("tt."), &b, &err));
 }
 
 static void check_page(const char *path, struct str want)
@@ -165,14 +172,15 @@ static void reference_pages_are_current(void **state)
     const char *source = getenv("OSM_SOURCE");
     if (!source) skip();
     struct buf list SCOPED_BUF = {0};
-    buf_c(&list, "# Kinds\n\nGenerated from the field tables in `src/kinds` by `tools/gen-docs`.\n\n| Kind | API | What it is |\n|---|---|---|\n");
+    buf_c(&list, "# Kinds\n\nGenerated from the field tables in `src/kinds` by `tools/gen-docs`.\n\n| Kind | API | "
+                 "What it is |\n|---|---|---|\n");
     for (int k = 0; k < KIND_COUNT; k++) {
         const struct kind_info *i = kind_info((enum kind)k);
         struct buf page SCOPED_BUF = {0};
         reference_write((enum kind)k, &page);
         check_page(str_fmt(a, "%s/docs/kinds/%s.md", source, i->name).p, buf_view(&page));
-        buf_fmt(&list, "| [%s](%s.md) | %s%s%s | %s%s |\n", i->name, i->name, i->group, *i->group ? "/" : "", i->versions[0], i->table->doc,
-                i->flags & KIND_NOT_ENFORCED ? " Not carried out yet." : "");
+        buf_fmt(&list, "| [%s](%s.md) | %s%s%s | %s%s |\n", i->name, i->name, i->group, *i->group ? "/" : "",
+                i->versions[0], i->table->doc, i->flags & KIND_NOT_ENFORCED ? " Not carried out yet." : "");
     }
     check_page(str_fmt(a, "%s/docs/kinds/README.md", source).p, buf_view(&list));
 }
@@ -180,8 +188,12 @@ static void reference_pages_are_current(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_field_is_whole_and_explained), TEST(every_default_obeys_its_rules), TEST(definitions_are_structural),
-        TEST(definitions_carry_ranges_words_defaults_and_rules), TEST(explanations_answer_or_say_what_there_is), TEST(reference_pages_are_current),
+        TEST(every_field_is_whole_and_explained),
+        TEST(every_default_obeys_its_rules),
+        TEST(definitions_are_structural),
+        TEST(definitions_carry_ranges_words_defaults_and_rules),
+        TEST(explanations_answer_or_say_what_there_is),
+        TEST(reference_pages_are_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
