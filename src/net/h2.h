@@ -31,12 +31,12 @@ struct h2_header {
 struct h2_request {
     struct str method, path, query; /* path without query, as sent (not decoded); query without '?' */
     struct str authority;
-    struct h2_header *headers;      /* without pseudo headers */
+    struct h2_header *headers; /* without pseudo headers */
     size_t n_headers;
-    struct str body;                /* whole */
+    struct str body; /* whole */
     const struct h2_peer *peer;
-    struct arena *arena;            /* of this request, yours to use until it is answered */
-    struct h2_stream *stream;       /* internal */
+    struct arena *arena;      /* of this request, yours to use until it is answered */
+    struct h2_stream *stream; /* internal */
 };
 /* Receives every request that is not a gRPC stream. |request| runs when the body is complete, and must answer: at
  * once by h2_respond, or later through h2_later. It must not block longer than a signature takes. */
@@ -67,8 +67,14 @@ bool h2_later_is_gone(const struct h2_later *l);
 
 /* ---- gRPC streams ---- */
 enum grpc_code {
-    GRPC_OK = 0, GRPC_INVALID_ARGUMENT = 3, GRPC_PERMISSION_DENIED = 7, GRPC_RESOURCE_EXHAUSTED = 8,
-    GRPC_UNIMPLEMENTED = 12, GRPC_INTERNAL = 13, GRPC_UNAVAILABLE = 14, GRPC_UNAUTHENTICATED = 16,
+    GRPC_OK = 0,
+    GRPC_INVALID_ARGUMENT = 3,
+    GRPC_PERMISSION_DENIED = 7,
+    GRPC_RESOURCE_EXHAUSTED = 8,
+    GRPC_UNIMPLEMENTED = 12,
+    GRPC_INTERNAL = 13,
+    GRPC_UNAVAILABLE = 14,
+    GRPC_UNAUTHENTICATED = 16,
 };
 /* Bytes to send, by reference: |done(owner)| is called once when they have been copied out or dropped. */
 struct h2_chunk {
@@ -128,17 +134,17 @@ bool h2_session_is_late(const struct h2_session *s, int64_t age_ns);
 /* ---- on a loop ---- */
 struct h2_server;
 struct h2_server_options {
-    SSL_CTX *tls;             /* counted; NULL: plain text with prior knowledge (tests) */
-    int listen_fd;            /* a listening, non-blocking socket; taken over. -1: connections come by h2_server_adopt */
+    SSL_CTX *tls;  /* counted; NULL: plain text with prior knowledge (tests) */
+    int listen_fd; /* a listening, non-blocking socket; taken over. -1: connections come by h2_server_adopt */
     const struct h2_handler *other;
     const struct h2_grpc *grpc;
-    struct mailbox *mail;     /* of |base|, for h2_later; may be NULL */
-    int max_connections;      /* 0: 65536; further ones are closed at once */
-    int64_t keepalive_ns;     /* PING when nothing was read for so long; 0: never */
-    int64_t idle_close_ns;    /* closed when bytes wait and none could be written for so long, when a PING is not
-                                 answered for so long, or when it has no stream for so long; 0: 60 s */
-    int64_t max_age_ns;       /* GOAWAY after so long, ±10 %; closed at most 10 s later; 0: never. A connection also
-                                 ends so when its client certificate ends. */
+    struct mailbox *mail;  /* of |base|, for h2_later; may be NULL */
+    int max_connections;   /* 0: 65536; further ones are closed at once */
+    int64_t keepalive_ns;  /* PING when nothing was read for so long; 0: never */
+    int64_t idle_close_ns; /* closed when bytes wait and none could be written for so long, when a PING is not
+                              answered for so long, or when it has no stream for so long; 0: 60 s */
+    int64_t max_age_ns;    /* GOAWAY after so long, ±10 %; closed at most 10 s later; 0: never. A connection also
+                              ends so when its client certificate ends. */
 };
 /* |other| and |grpc| are copied; what they point to must outlive the server. */
 MUST struct h2_server *h2_server_new(struct event_base *base, const struct h2_server_options *opt, struct err *err);

@@ -23,19 +23,19 @@ struct h2_stream {
     struct h2_request *request; /* in its own arena; NULL when answered, deferred or gRPC */
     struct buf body;
     size_t header_bytes;
-    int64_t since;              /* when it began */
-    int refusal;                /* HTTP status for a request that breaks a limit */
-    bool is_complete;           /* the peer has sent everything */
+    int64_t since;    /* when it began */
+    int refusal;      /* HTTP status for a request that breaks a limit */
+    bool is_complete; /* the peer has sent everything */
     struct h2_later *later;
     /* what is to be sent */
     struct h2_chunk *queue;
     size_t queue_at, queue_n, queue_cap;
-    size_t chunk_at;            /* in the first chunk */
-    size_t queued;              /* bytes */
+    size_t chunk_at; /* in the first chunk */
+    size_t queued;   /* bytes */
     bool is_deferred, is_ended, is_answered, has_trailers;
     /* gRPC */
     void *state;
-    bool is_open;               /* closed() is due */
+    bool is_open; /* closed() is due */
     struct grpc_reader reader;
     enum grpc_code code;
     char *message;
@@ -53,7 +53,10 @@ struct h2_session {
 };
 
 /* A header block under construction: names and values must outlive the submit. */
-#define H2_NV(n, v) {(uint8_t *)(n), (uint8_t *)(v), sizeof(n) - 1, strlen(v), NGHTTP2_NV_FLAG_NONE}
+#define H2_NV(n, v)                                                                                                    \
+    {                                                                                                                  \
+        (uint8_t *)(n), (uint8_t *)(v), sizeof(n) - 1, strlen(v), NGHTTP2_NV_FLAG_NONE                                 \
+    }
 
 void h2_wants_write(struct h2_session *s);
 /* The queue. */

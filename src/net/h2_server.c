@@ -19,7 +19,7 @@
 enum {
     READ_SIZE = 16 << 10,
     WRITE_SIZE = 64 << 10,
-    BURST = 16,              /* reads or writes before others get their turn */
+    BURST = 16, /* reads or writes before others get their turn */
     MAX_CONNECTIONS = 65536,
 };
 static const int64_t second = 1000000000;
@@ -33,7 +33,7 @@ struct conn {
     struct event read, write, turn;
     struct h2_session *session; /* NULL: in the handshake */
     struct h2_peer peer;
-    struct buf pending;         /* what the socket did not take */
+    struct buf pending; /* what the socket did not take */
     int64_t opened, last_read, blocked, pinged, last_busy, ends;
     unsigned pongs;
     bool is_leaving, has_failed;

@@ -47,7 +47,8 @@ static size_t on_body(char *p, size_t one, size_t n, void *arg)
     struct http_call *c = arg;
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (c->data && status >= 200 && status < 300) return c->data(c->data_arg ? c->data_arg : c->arg, str_make(p, n)) ? n : 0;
+    if (c->data && status >= 200 && status < 300)
+        return c->data(c->data_arg ? c->data_arg : c->arg, str_make(p, n)) ? n : 0;
     if (c->body.n + n > c->max_body) {
         c->is_too_large = true;
         return 0;

@@ -12,32 +12,32 @@ struct http_client;
 struct http_call;
 
 struct http_call_options {
-    const char *method;      /* NULL: GET, or POST with a body */
-    const char *url;         /* "https://name:port/path?query"; with unix_path any host, "http://osm/…" */
-    const char *unix_path;   /* connect here */
-    const char *connect_to;  /* "10.0.0.1:15128": connect there whatever the URL's host is. The certificate is checked
-                                against the URL's host: "https://NAME_CONTROLLER_DNS:15128/…" */
-    struct str roots;        /* PEM: the only roots trusted; empty: the system's */
-    struct str chain, key;   /* PEM: client certificate; empty: none */
-    bool no_verify;          /* https: take any certificate, as a kubelet's probe does */
-    bool h2c;                /* http: HTTP/2 with prior knowledge (gRPC); |unix_path| must be NULL */
-    bool no_reuse;           /* a connection of its own, closed afterwards */
-    struct strs headers;     /* "Name: value" */
-    struct str body;         /* p != NULL: sent, with Content-Type application/json unless headers say otherwise */
-    int64_t timeout_ms;      /* for the whole; 0: 30 s; < 0: none (watches, long polls) */
+    const char *method;     /* NULL: GET, or POST with a body */
+    const char *url;        /* "https://name:port/path?query"; with unix_path any host, "http://osm/…" */
+    const char *unix_path;  /* connect here */
+    const char *connect_to; /* "10.0.0.1:15128": connect there whatever the URL's host is. The certificate is checked
+                               against the URL's host: "https://NAME_CONTROLLER_DNS:15128/…" */
+    struct str roots;       /* PEM: the only roots trusted; empty: the system's */
+    struct str chain, key;  /* PEM: client certificate; empty: none */
+    bool no_verify;         /* https: take any certificate, as a kubelet's probe does */
+    bool h2c;               /* http: HTTP/2 with prior knowledge (gRPC); |unix_path| must be NULL */
+    bool no_reuse;          /* a connection of its own, closed afterwards */
+    struct strs headers;    /* "Name: value" */
+    struct str body;        /* p != NULL: sent, with Content-Type application/json unless headers say otherwise */
+    int64_t timeout_ms;     /* for the whole; 0: 30 s; < 0: none (watches, long polls) */
     int64_t connect_timeout_ms; /* 0: 5 s */
-    int64_t idle_timeout_ms; /* fails when nothing arrives for so long; 0: never */
-    size_t max_body;         /* of the answer; 0: 16 MiB. Not with |data| */
+    int64_t idle_timeout_ms;    /* fails when nothing arrives for so long; 0: never */
+    size_t max_body;            /* of the answer; 0: 16 MiB. Not with |data| */
     /* When set, the body of a 2xx answer is delivered piece by piece instead of being kept; false aborts. */
     bool (*data)(void *data_arg, struct str piece);
-    void *data_arg;          /* NULL: the |arg| of http_call_start */
+    void *data_arg; /* NULL: the |arg| of http_call_start */
 };
 struct http_answer {
-    bool ok;               /* there was an answer; else |err| */
+    bool ok; /* there was an answer; else |err| */
     int status;
     struct str body;
     struct str content_type;
-    struct err err;        /* names URL and reason; never headers or bodies */
+    struct err err; /* names URL and reason; never headers or bodies */
 };
 
 /* One per loop; keeps connections for further use. */

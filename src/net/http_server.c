@@ -17,7 +17,7 @@ struct http_internal {
     struct http_internal *prev, *next; /* open exchanges of the server */
     struct evhttp_request *req;
     struct evhttp_connection *con;
-    struct event *closed;              /* the client's end of stream, only with on_gone */
+    struct event *closed; /* the client's end of stream, only with on_gone */
     struct evkeyvalq query;
     bool has_query, is_chunked;
     void (*on_gone)(void *arg);
@@ -111,8 +111,8 @@ static struct http_internal *exchange_new(struct http_server *s, struct evhttp_r
     in->next = s->open;
     if (s->open) s->open->prev = in;
     s->open = in;
-    in->x = (struct http_exchange){.method = method_name(evhttp_request_get_command(req)), .arena = arena_new(),
-                                   .arg = s->arg, .in = in};
+    in->x = (struct http_exchange){
+        .method = method_name(evhttp_request_get_command(req)), .arena = arena_new(), .arg = s->arg, .in = in};
     in->x.body = body_of(req, in->x.arena);
     evhttp_connection_set_closecb(in->con, on_connection_close, in);
     return in;

@@ -14,13 +14,13 @@ struct http_server;
 
 /* One request and its answer. It lives until it is answered or the client has left. */
 struct http_exchange {
-    const char *method;        /* "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH" */
-    struct str path;           /* decoded, without query */
-    struct str rest;           /* what the route's '*' stood for */
-    struct str query;          /* as sent, without '?'; http_query decodes it */
+    const char *method; /* "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH" */
+    struct str path;    /* decoded, without query */
+    struct str rest;    /* what the route's '*' stood for */
+    struct str query;   /* as sent, without '?'; http_query decodes it */
     struct str body;
-    struct arena *arena;       /* freed with the exchange */
-    void *arg;                 /* of the server's options */
+    struct arena *arena; /* freed with the exchange */
+    void *arg;           /* of the server's options */
     struct http_internal *in;
 };
 typedef void http_route_fn(struct http_exchange *x);
@@ -33,12 +33,13 @@ struct http_server_options {
     const char *address; /* numeric; NULL with unix_path */
     uint16_t port;       /* 0: any free one */
     const char *unix_path;
-    unsigned unix_mode;  /* 0: 0600 */
+    unsigned unix_mode;              /* 0: 0600 */
     const struct http_route *routes; /* static; first match wins. No route: 404; path with other methods: 405 */
     void *arg;
-    size_t max_body;     /* 0: 1 MiB */
+    size_t max_body; /* 0: 1 MiB */
 };
-MUST struct http_server *http_server_new(struct event_base *base, const struct http_server_options *opt, struct err *err);
+MUST struct http_server *http_server_new(struct event_base *base, const struct http_server_options *opt,
+                                         struct err *err);
 /* Closes; exchanges still open get their gone callback. The socket file is removed. NULL is fine. */
 void http_server_free(struct http_server *s);
 uint16_t http_server_port(const struct http_server *s);

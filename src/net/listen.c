@@ -18,8 +18,10 @@ int listen_tcp(const char *address, uint16_t port, struct err *err)
 {
     char service[8];
     snprintf(service, sizeof service, "%u", port);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE}, *to;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE},
+                    *to;
     int rc = getaddrinfo(address, service, &hints, &to);
     if (rc) {
         err_set(err, "cannot listen on %s: %s; give a numeric address", address, gai_strerror(rc));

@@ -89,8 +89,8 @@ static size_t alpn_wire(const char *list, unsigned char out[64])
     return n;
 }
 
-static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out, const unsigned char *in, unsigned n_in,
-                       void *arg)
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out, const unsigned char *in,
+                       unsigned n_in, void *arg)
 {
     (void)ssl;
     static _Thread_local unsigned char ours[64];
@@ -108,7 +108,8 @@ static SSL_CTX *context(const SSL_METHOD *method, const struct tls_options *opt,
     if (!ctx) return tls_err(err, "cannot create a TLS context"), NULL;
     SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
     SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_read_ahead(ctx, 0);
     if (opt->chain.n && !use_chain(ctx, opt->chain, err)) return NULL;

@@ -10,11 +10,11 @@
 #include "base/err.h"
 
 struct tls_options {
-    struct str chain, key;  /* PEM: leaf first; both empty for a client without certificate */
-    struct str roots;       /* PEM, one or more. Server: who signs clients; empty: no client certificate is asked
-                               for. Client: who signs the server; must not be empty. */
-    bool require_peer;      /* server: the handshake fails without a client certificate */
-    const char *alpn;       /* "h2", "http/1.1" or both separated by a comma; NULL: none. Server: its preference */
+    struct str chain, key; /* PEM: leaf first; both empty for a client without certificate */
+    struct str roots;      /* PEM, one or more. Server: who signs clients; empty: no client certificate is asked
+                              for. Client: who signs the server; must not be empty. */
+    bool require_peer;     /* server: the handshake fails without a client certificate */
+    const char *alpn;      /* "h2", "http/1.1" or both separated by a comma; NULL: none. Server: its preference */
 };
 /* A context with one reference for the caller (SSL_CTX_free). err says which part of the input is bad. */
 MUST SSL_CTX *tls_server_context(const struct tls_options *opt, struct err *err);
@@ -30,9 +30,9 @@ MUST SSL_CTX *tls_server_context_files(const struct tls_files *f, struct err *er
 /* Who showed a certificate in a finished handshake. Everything lives in the given arena. */
 struct tls_peer {
     bool has_certificate;
-    struct str spiffe_id;   /* its only URI SAN that starts with spiffe://; empty if none or several */
-    struct str serial;      /* upper-case hexadecimal */
-    int64_t ends;           /* notAfter, Unix seconds */
+    struct str spiffe_id; /* its only URI SAN that starts with spiffe://; empty if none or several */
+    struct str serial;    /* upper-case hexadecimal */
+    int64_t ends;         /* notAfter, Unix seconds */
 };
 /* False when the connection must be closed: the certificate has ended (a resumed session), or is malformed. */
 MUST bool tls_peer_of(SSL *ssl, struct arena *a, struct tls_peer *out, struct err *err);

@@ -40,9 +40,9 @@ struct discovery_reader {
     const struct field *field;
     uint64_t number;
     unsigned shift;
-    uint64_t pos, left;             /* bytes read; bytes of the current value still to come */
+    uint64_t pos, left; /* bytes read; bytes of the current value still to come */
     enum message in[MAX_DEPTH + 1];
-    uint64_t end[MAX_DEPTH + 1];    /* where the message at this depth ends */
+    uint64_t end[MAX_DEPTH + 1]; /* where the message at this depth ends */
     int depth;
     struct discovery_version entry;
     size_t names;
@@ -96,13 +96,26 @@ static bool store(struct discovery_reader *r, struct err *err)
     r->step = AT_TAG;
     if (r->field->to != TO_TEXT && str_find(value, '\0') >= 0) return err_set(err, "the request has a NUL in a name");
     switch (r->field->to) {
-    case TO_ID: q->node_id = value; return true;
-    case TO_TYPE: q->type_url = value; return true;
-    case TO_NONCE: q->nonce = value; return true;
-    case TO_KEY: r->entry.name = value; return true;
-    case TO_VALUE: r->entry.version = value; return true;
-    case TO_TEXT: q->error_text = value; return true;
-    default: return keep_name(r, value, err);
+    case TO_ID:
+        q->node_id = value;
+        return true;
+    case TO_TYPE:
+        q->type_url = value;
+        return true;
+    case TO_NONCE:
+        q->nonce = value;
+        return true;
+    case TO_KEY:
+        r->entry.name = value;
+        return true;
+    case TO_VALUE:
+        r->entry.version = value;
+        return true;
+    case TO_TEXT:
+        q->error_text = value;
+        return true;
+    default:
+        return keep_name(r, value, err);
     }
 }
 

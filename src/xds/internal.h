@@ -27,13 +27,13 @@ void ids_free(struct ids *l);
 
 /* ---- the index ---- */
 struct slot {
-    uint32_t id, refs;         /* refs: entries of streams, responses in flight, and the part or ghost list */
-    uint32_t stamp;            /* counts its contents, from 1; 29 bits */
+    uint32_t id, refs; /* refs: entries of streams, responses in flight, and the part or ghost list */
+    uint32_t stamp;    /* counts its contents, from 1; 29 bits */
     enum xds_type type;
-    bool is_quarantined;       /* its present content was refused */
-    struct part *part;         /* NULL: a ghost, a name that a stream asked for or held and that nobody publishes */
-    struct str name;           /* own copy */
-    struct xds_resource *now;  /* NULL: absent */
+    bool is_quarantined;      /* its present content was refused */
+    struct part *part;        /* NULL: a ghost, a name that a stream asked for or held and that nobody publishes */
+    struct str name;          /* own copy */
+    struct xds_resource *now; /* NULL: absent */
 };
 enum { STAMP_MASK = (1u << 29) - 1 };
 struct part {
@@ -48,7 +48,7 @@ struct view {
     bool is_known;
     struct part **parts;
     size_t n_parts;
-    struct stream *streams;           /* linked by next_in_view */
+    struct stream *streams; /* linked by next_in_view */
 };
 struct node {
     struct str id, spiffe_id, title;
@@ -72,43 +72,43 @@ struct entry *entries_find(const struct entries *l, uint32_t slot);
 struct entry *entries_get(struct entries *l, uint32_t slot);
 void entries_drop(struct entries *l, uint32_t slot);
 
-struct gone { /* a name to be removed */
-    uint32_t slot;         /* counted */
-    bool is_answer;        /* to a subscription: at once */
-    uint64_t revision;     /* when it became so */
-    int64_t due;           /* clusters: drain time is over then; 0: not known yet */
+struct gone {          /* a name to be removed */
+    uint32_t slot;     /* counted */
+    bool is_answer;    /* to a subscription: at once */
+    uint64_t revision; /* when it became so */
+    int64_t due;       /* clusters: drain time is over then; 0: not known yet */
 };
 struct sent {
-    uint32_t slot, stamp;  /* counted; stamp 0: a removal */
+    uint32_t slot, stamp; /* counted; stamp 0: a removal */
 };
-struct flight { /* the response that waits for its acknowledgement */
-    uint32_t nonce;        /* 0: none */
+struct flight {     /* the response that waits for its acknowledgement */
+    uint32_t nonce; /* 0: none */
     struct sent *v;
     size_t n, cap;
-    uint64_t revision;     /* accepted with it; 0: something was left */
+    uint64_t revision; /* accepted with it; 0: something was left */
     bool changes_listener;
     int64_t at;
 };
 struct type_state {
     bool is_asked, is_wildcard;
-    bool must_answer;      /* even if there is nothing to say */
+    bool must_answer; /* even if there is nothing to say */
     struct entries entries;
-    struct ids dirty;      /* slots that may have to be sent */
+    struct ids dirty; /* slots that may have to be sent */
     struct gone *gone;
     size_t n_gone, cap_gone;
     struct flight flight;
-    uint64_t acked;        /* revision */
-    size_t limit;          /* resources per response while a refused one is searched; 0: none */
-    int64_t held_since;    /* something waits for its clusters since then; 0: no */
+    uint64_t acked;     /* revision */
+    size_t limit;       /* resources per response while a refused one is searched; 0: none */
+    int64_t held_since; /* something waits for its clusters since then; 0: no */
 };
 struct stream {
     struct shard *shard;
     struct h2_stream *h2;
     const struct h2_peer *peer;
     struct stream *prev, *next, *next_in_view;
-    struct node *node;     /* NULL: not admitted yet */
+    struct node *node; /* NULL: not admitted yet */
     struct view *view;
-    struct str node_id;    /* own copy; empty: no request yet */
+    struct str node_id; /* own copy; empty: no request yet */
     struct discovery_reader *reader;
     struct discovery_request **waiting; /* requests before admission */
     size_t n_waiting;
@@ -117,7 +117,7 @@ struct stream {
     int64_t timer_at, admit_by, listener_changed;
     int64_t connected_s;
     uint32_t nonce;
-    uint64_t accepted;     /* as last told to the owner */
+    uint64_t accepted; /* as last told to the owner */
     bool is_over, is_counted, is_touched;
 };
 
@@ -133,7 +133,7 @@ struct shard {
     struct slot **slots;
     size_t n_slots, cap_slots;
     struct ids free_slots;
-    struct map refused;    /* "type/name/hash" → itself */
+    struct map refused; /* "type/name/hash" → itself */
     struct stream *streams;
 };
 
@@ -147,7 +147,7 @@ struct xds_server {
     atomic_int streams, max_streams;
     atomic_bool is_published, is_event_due;
     bool is_ending;
-    uint64_t revision;         /* owner thread */
+    uint64_t revision; /* owner thread */
     void (*on_event)(void *arg);
     void *event_arg;
     struct refusals *refusals; /* owner thread */
@@ -168,20 +168,20 @@ void shard_release(struct shard *d);
 
 /* stream.c: life, admission, requests */
 extern const struct h2_grpc xds_grpc;
-void stream_admit(struct stream *s);   /* again, after a revision */
+void stream_admit(struct stream *s); /* again, after a revision */
 void stream_end(struct stream *s, enum grpc_code code, const char *why);
 void stream_arm(struct stream *s, int64_t at);
 /* track.c: what a stream should get, from what changed */
-struct entry *track_entry(struct stream *s, struct slot *slot);       /* found or added, counted */
-void track_drop(struct stream *s, enum xds_type type, uint32_t slot); /* the entry and its count */
+struct entry *track_entry(struct stream *s, struct slot *slot);                  /* found or added, counted */
+void track_drop(struct stream *s, enum xds_type type, uint32_t slot);            /* the entry and its count */
 struct entry *track_find(struct stream *s, enum xds_type type, struct str name); /* by name, absent ones too */
 void track_dirty(struct stream *s, struct slot *slot);
 /* The entry of |from|, whose content is or was |was|, becomes one of |to|, which has the same name. */
 void track_move(struct stream *s, struct slot *from, const struct xds_resource *was, struct slot *to);
 void track_gone(struct stream *s, struct slot *slot, bool is_answer);
-void track_slot(struct stream *s, struct slot *slot);                 /* new or changed content */
+void track_slot(struct stream *s, struct slot *slot);                                 /* new or changed content */
 void track_lost(struct stream *s, struct slot *slot, const struct xds_resource *was); /* no content any more */
-void track_view(struct stream *s);                                    /* another view, or other parts */
+void track_view(struct stream *s);                                                    /* another view, or other parts */
 void track_release(struct stream *s);
 /* push.c: responses */
 void push(struct stream *s);

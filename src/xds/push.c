@@ -376,7 +376,8 @@ static void nack(struct stream *s, struct flight *f, struct str text)
         }
     }
     if (f->n && !n_bad && n_good > 1) s->types[shard_slot(s->shard, f->v[0].slot)->type].limit = (n_good + 1) / 2;
-    if (!n_bad) log_warn("%.*s refused a response of %zu resources: %.*s", STR_FMT(s->node->title), f->n, STR_FMT(text));
+    if (!n_bad)
+        log_warn("%.*s refused a response of %zu resources: %.*s", STR_FMT(s->node->title), f->n, STR_FMT(text));
 }
 
 static void count(enum xds_type type, bool ok, double time)

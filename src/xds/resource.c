@@ -58,8 +58,8 @@ struct xds_resource *xds_resource_new(enum xds_type type, struct str name, struc
     size_t lists = sizeof(struct xds_resource) + clusters.n * sizeof(struct str);
     struct xds_resource *r = xmalloc(lists + name.n + wire.n + origin.n + names);
     char *at = (char *)r + lists;
-    *r = (struct xds_resource){.type = type, .version = head.version, .clusters = (struct str *)(r + 1),
-                               .n_clusters = clusters.n, .refs = 1};
+    *r = (struct xds_resource){
+        .type = type, .version = head.version, .clusters = (struct str *)(r + 1), .n_clusters = clusters.n, .refs = 1};
     r->name = place(&at, name);
     r->wire = place(&at, buf_view(&wire));
     r->bytes = str_sub(r->wire, wire.n - bytes.n, wire.n);

@@ -53,9 +53,14 @@ static void shard_begin(void *arg)
     struct h2_grpc grpc = xds_grpc;
     struct err err = {0};
     grpc.arg = d;
-    struct h2_server_options h = {.tls = o->tls, .listen_fd = -1, .other = o->other ? &d->server->other : NULL,
-                                  .grpc = &grpc, .mail = d->loop->mail, .keepalive_ns = o->keepalive_ns,
-                                  .idle_close_ns = o->idle_close_ns, .max_age_ns = o->max_age_ns};
+    struct h2_server_options h = {.tls = o->tls,
+                                  .listen_fd = -1,
+                                  .other = o->other ? &d->server->other : NULL,
+                                  .grpc = &grpc,
+                                  .mail = d->loop->mail,
+                                  .keepalive_ns = o->keepalive_ns,
+                                  .idle_close_ns = o->idle_close_ns,
+                                  .max_age_ns = o->max_age_ns};
     d->h2 = h2_server_new(d->loop->base, &h, &err);
     if (!d->h2) log_error("%s", err.text);
     if (d->number) return;
@@ -188,12 +193,12 @@ static struct publication *copy_revision(const struct xds_revision *r, int refs)
     p->arena = a;
     p->r.revision = r->revision;
     for (each(c, r->slots))
-        list_push(a, &p->r.slots,
-                  ((struct xds_slot_change){str_dup(a, c->part), xds_resource_ref(c->now), c->now ? c->now->type : c->type,
-                                            str_dup(a, c->now ? c->now->name : c->name)}));
+        list_push(
+            a, &p->r.slots,
+            ((struct xds_slot_change){str_dup(a, c->part), xds_resource_ref(c->now), c->now ? c->now->type : c->type,
+                                      str_dup(a, c->now ? c->now->name : c->name)}));
     for (each(c, r->views))
-        list_push(a, &p->r.views,
-                  ((struct xds_view_change){str_dup(a, c->view), c->removed, copy_names(a, c->parts)}));
+        list_push(a, &p->r.views, ((struct xds_view_change){str_dup(a, c->view), c->removed, copy_names(a, c->parts)}));
     for (each(c, r->nodes))
         list_push(a, &p->r.nodes,
                   ((struct xds_node_change){str_dup(a, c->node_id), str_dup(a, c->spiffe_id), str_dup(a, c->title),

@@ -117,7 +117,8 @@ static void handle_first(struct stream *s, enum xds_type type, const struct disc
 {
     s->types[type].is_asked = true;
     for (each(v, q->initial)) declare(s, type, v);
-    if (type == XDS_CLUSTER && q->initial.n) metric_add(&xds_reconnect_count, 1, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
+    if (type == XDS_CLUSTER && q->initial.n)
+        metric_add(&xds_reconnect_count, 1, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
     if (!q->subscribe.n && (type == XDS_CLUSTER || type == XDS_LISTENER)) subscribe_wildcard(s, type);
 }
 

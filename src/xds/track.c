@@ -57,8 +57,7 @@ void track_move(struct stream *s, struct slot *from, const struct xds_resource *
     struct entry *e = entries_find(&s->types[from->type].entries, from->id);
     if (!e) return;
     struct entry old = *e;
-    bool is_same = old.stamp && is_up_to_date(e, from) && was && to->now &&
-                   hash128_eq(was->version, to->now->version);
+    bool is_same = old.stamp && is_up_to_date(e, from) && was && to->now && hash128_eq(was->version, to->now->version);
     track_drop(s, from->type, from->id);
     e = track_entry(s, to);
     e->is_named |= old.is_named;

@@ -7,9 +7,9 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/list.h"
-#include "base/err.h"
 
 enum xds_type { XDS_CLUSTER, XDS_ENDPOINT, XDS_LISTENER, XDS_ROUTE, XDS_SECRET, XDS_TYPE_COUNT };
 /* "type.googleapis.com/envoy.config.cluster.v3.Cluster" … */
@@ -19,11 +19,11 @@ const char *xds_type_url(enum xds_type t);
 struct xds_resource {
     enum xds_type type;
     struct str name;
-    struct hash128 version;  /* of the bytes */
-    struct str bytes;        /* the message itself, without the Any around it; the end of |wire| */
-    struct str wire;         /* DeltaDiscoveryResponse.resources with tag and length, as it is sent to everyone */
-    struct str origin;       /* "TrafficTarget ns/name; Service ns/name": what a NACK is charged to */
-    struct str *clusters;    /* for LDS and RDS: names of clusters it refers to, so that it waits for them */
+    struct hash128 version; /* of the bytes */
+    struct str bytes;       /* the message itself, without the Any around it; the end of |wire| */
+    struct str wire;        /* DeltaDiscoveryResponse.resources with tag and length, as it is sent to everyone */
+    struct str origin;      /* "TrafficTarget ns/name; Service ns/name": what a NACK is charged to */
+    struct str *clusters;   /* for LDS and RDS: names of clusters it refers to, so that it waits for them */
     size_t n_clusters;
     _Atomic int refs;
 };
@@ -42,15 +42,16 @@ struct xds_peer {
     struct str address;
 };
 struct xds_options {
-    int threads;              /* I/O threads, >= 1 */
-    const char *address;      /* numeric, "0.0.0.0" */
-    uint16_t port;            /* 0: any free one; xds_server_port tells */
-    SSL_CTX *tls;             /* TLS 1.3, asks for a client certificate but does not require one; counted */
-    int max_streams;          /* 0: unlimited (MeshConfig maxDataPlaneConnections) */
-    int64_t drain_ns;         /* listener removals wait for this after what stopped naming them was accepted */
-    int64_t warm_wait_ns;     /* RDS and LDS wait at most this long for the CDS ACK of clusters they name; 15 s */
-    int64_t keepalive_ns, idle_close_ns; /* HTTP/2 PING interval; a stream without progress is closed after idle_close */
-    int64_t max_age_ns;       /* connection age before GOAWAY, ±10 % jitter; 0: never */
+    int threads;          /* I/O threads, >= 1 */
+    const char *address;  /* numeric, "0.0.0.0" */
+    uint16_t port;        /* 0: any free one; xds_server_port tells */
+    SSL_CTX *tls;         /* TLS 1.3, asks for a client certificate but does not require one; counted */
+    int max_streams;      /* 0: unlimited (MeshConfig maxDataPlaneConnections) */
+    int64_t drain_ns;     /* listener removals wait for this after what stopped naming them was accepted */
+    int64_t warm_wait_ns; /* RDS and LDS wait at most this long for the CDS ACK of clusters they name; 15 s */
+    int64_t keepalive_ns,
+        idle_close_ns;  /* HTTP/2 PING interval; a stream without progress is closed after idle_close */
+    int64_t max_age_ns; /* connection age before GOAWAY, ±10 % jitter; 0: never */
     /* Any request that is not the ADS stream: POST /v1/certificate and GET /v1/bundle are served by this handler
      * on the I/O thread; see net/h2.h. NULL: 404. */
     struct h2_handler *other;
@@ -72,15 +73,15 @@ struct xds_slot_change {
     struct str name;
 };
 struct xds_view_change {
-    struct str view;          /* a workload's key */
+    struct str view; /* a workload's key */
     bool removed;
-    struct strs parts;        /* its parts, in order; a resource in two parts of one view is a programming error */
+    struct strs parts; /* its parts, in order; a resource in two parts of one view is a programming error */
 };
 struct xds_node_change {
-    struct str node_id;       /* pod uid */
-    struct str spiffe_id;     /* the identity that may speak for it */
-    struct str title;         /* "ns/pod" for logs and status */
-    struct str view;          /* STR_NULL view with removed: the pod is gone, its stream is closed */
+    struct str node_id;   /* pod uid */
+    struct str spiffe_id; /* the identity that may speak for it */
+    struct str title;     /* "ns/pod" for logs and status */
+    struct str view;      /* STR_NULL view with removed: the pod is gone, its stream is closed */
     bool removed;
 };
 struct xds_revision {
@@ -101,12 +102,12 @@ struct xds_refusal {
 };
 struct xds_proxy_status {
     struct str title, node_id, spiffe_id, view, address;
-    uint64_t accepted;       /* every change up to this revision is accepted, or refused and recorded */
-    uint64_t resources;      /* it holds now */
-    int64_t connected_s;     /* unix */
+    uint64_t accepted;   /* every change up to this revision is accepted, or refused and recorded */
+    uint64_t resources;  /* it holds now */
+    int64_t connected_s; /* unix */
 };
 struct xds_status {
-    uint64_t revision;       /* last published */
+    uint64_t revision;          /* last published */
     uint64_t streams, accepted; /* streams that accepted it (a stream whose view it did not touch has accepted it) */
     LIST(struct xds_proxy_status) proxies; /* by title */
     LIST(struct xds_refusal) refusals;

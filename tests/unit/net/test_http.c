@@ -1,8 +1,8 @@
 /* The HTTP/1.1 server and the HTTP client against each other. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -27,9 +27,10 @@ static void answer_hello(struct http_exchange *x)
 {
     struct str who = http_query(x, "who");
     http_reply_header(x, "X-Method", x->method);
-    http_reply_json(x, 200, json_pack("{s:s,s:s%}", "hello", who.p ? who.p : "nobody", "header",
-                                      http_header(x, "x-test").p ? http_header(x, "x-test").p : "",
-                                      http_header(x, "x-test").n));
+    http_reply_json(x, 200,
+                    json_pack("{s:s,s:s%}", "hello", who.p ? who.p : "nobody", "header",
+                              http_header(x, "x-test").p ? http_header(x, "x-test").p : "",
+                              http_header(x, "x-test").n));
 }
 static void answer_echo(struct http_exchange *x)
 {
@@ -55,8 +56,11 @@ static void answer_chunks(struct http_exchange *x)
     http_reply_end(x);
 }
 static const struct http_route routes[] = {
-    {"GET", "/hello", answer_hello}, {"POST", "/echo/*", answer_echo}, {"GET", "/hold", hold},
-    {"GET", "/chunks", answer_chunks}, {NULL, NULL, NULL},
+    {"GET", "/hello", answer_hello},
+    {"POST", "/echo/*", answer_echo},
+    {"GET", "/hold", hold},
+    {"GET", "/chunks", answer_chunks},
+    {NULL, NULL, NULL},
 };
 
 static int setup(void **state)
@@ -99,8 +103,8 @@ static void call(struct world *w, const char *method, const char *path, struct s
 {
     snprintf(w->url, sizeof w->url, "http://osm%s", path);
     struct str header = S("X-Test: yes");
-    struct http_call_options o = {.method = method, .url = w->url, .unix_path = w->path, .body = body,
-                                  .headers = {&header, 1}};
+    struct http_call_options o = {
+        .method = method, .url = w->url, .unix_path = w->path, .body = body, .headers = {&header, 1}};
     w->is_done = false;
     http_call_start(w->client, &o, on_done, w);
     assert_false(w->is_done);

@@ -30,13 +30,13 @@ struct ads {
     nghttp2_session *ng;
     struct arena *a;
     int32_t stream;
-    struct buf out, in;   /* of the ADS stream: to be sent, received and not yet decoded */
+    struct buf out, in; /* of the ADS stream: to be sent, received and not yet decoded */
     bool is_deferred, is_closed, is_gone, has_goaway;
     bool does_not_read;
-    int status;           /* grpc-status, -1: none yet */
+    int status; /* grpc-status, -1: none yet */
     char message[256];
     int pongs;
-    size_t received;      /* bytes of bodies */
+    size_t received; /* bytes of bodies */
 };
 
 /* ---- HTTP/2 ---- */
@@ -109,7 +109,10 @@ static inline bool ads_read(struct ads *c, int ms)
     return !c->is_gone;
 }
 
-#define ADS_NV(n, v) {(uint8_t *)(n), (uint8_t *)(v), strlen(n), strlen(v), 0}
+#define ADS_NV(n, v)                                                                                                   \
+    {                                                                                                                  \
+        (uint8_t *)(n), (uint8_t *)(v), strlen(n), strlen(v), 0                                                        \
+    }
 
 static inline struct ads *ads_connect(uint16_t port, struct pki *pki, const struct pki_leaf *leaf, bool small_window)
 {
@@ -145,9 +148,13 @@ static inline struct ads *ads_connect(uint16_t port, struct pki *pki, const stru
 
 static inline void ads_open(struct ads *c, const char *path, const char *encoding)
 {
-    nghttp2_nv head[] = {ADS_NV(":method", "POST"), ADS_NV(":scheme", "http"), ADS_NV(":path", path),
-                         ADS_NV(":authority", "osm-controller"), ADS_NV("te", "trailers"),
-                         ADS_NV("content-type", "application/grpc"), ADS_NV("grpc-encoding", encoding)};
+    nghttp2_nv head[] = {ADS_NV(":method", "POST"),
+                         ADS_NV(":scheme", "http"),
+                         ADS_NV(":path", path),
+                         ADS_NV(":authority", "osm-controller"),
+                         ADS_NV("te", "trailers"),
+                         ADS_NV("content-type", "application/grpc"),
+                         ADS_NV("grpc-encoding", encoding)};
     nghttp2_data_provider from = {.source.ptr = c, .read_callback = ads_data};
     c->stream = nghttp2_submit_request(c->ng, NULL, head, 7, &from, NULL);
 }
@@ -190,7 +197,7 @@ struct ads_request {
     const char *subscribe[64], *unsubscribe[64]; /* NULL-terminated when fewer */
     struct ads_resource held[64];                /* name and version */
     size_t n_held;
-    size_t ballast;                              /* bytes of node.extensions */
+    size_t ballast; /* bytes of node.extensions */
 };
 
 static inline void ads_encode(struct buf *m, const struct ads_request *q)

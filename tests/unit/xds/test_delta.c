@@ -116,10 +116,13 @@ static struct ads_resource held(struct world *w, const char *name, const char *b
 }
 static void reconnect(struct world *w, struct ads *c)
 {
-    ads_send(c, &(struct ads_request){.node = "pod-a", .type = XDS_CLUSTER, .held = {held(w, "c1", "cluster one")}, .n_held = 1});
-    ads_send(c, &(struct ads_request){.type = XDS_ENDPOINT, .subscribe = {"c1"}, .held = {held(w, "c1", "endpoints one")}, .n_held = 1});
+    ads_send(c, &(struct ads_request){
+                    .node = "pod-a", .type = XDS_CLUSTER, .held = {held(w, "c1", "cluster one")}, .n_held = 1});
+    ads_send(c, &(struct ads_request){
+                    .type = XDS_ENDPOINT, .subscribe = {"c1"}, .held = {held(w, "c1", "endpoints one")}, .n_held = 1});
     ads_send(c, &(struct ads_request){.type = XDS_LISTENER, .held = {held(w, "l1", "listener one")}, .n_held = 1});
-    ads_send(c, &(struct ads_request){.type = XDS_ROUTE, .subscribe = {"r1"}, .held = {held(w, "r1", "route one")}, .n_held = 1});
+    ads_send(c, &(struct ads_request){
+                    .type = XDS_ROUTE, .subscribe = {"r1"}, .held = {held(w, "r1", "route one")}, .n_held = 1});
 }
 static void reconnecting_costs_nothing(void **state)
 {
@@ -155,8 +158,11 @@ static void reconnecting_gets_exactly_what_is_stale_gone_or_new(void **state)
     put(w, "p", XDS_ENDPOINT, "stale", "e", NULL);
     publish(w);
     struct ads *c = ads_new(w->port, &w->pki, &w->alice);
-    ads_send(c, &(struct ads_request){.node = "pod-a", .type = XDS_CLUSTER, .n_held = 3,
-                                      .held = {held(w, "c1", "cluster one"), held(w, "stale", "s1"), held(w, "gone", "g")}});
+    ads_send(
+        c, &(struct ads_request){.node = "pod-a",
+                                 .type = XDS_CLUSTER,
+                                 .n_held = 3,
+                                 .held = {held(w, "c1", "cluster one"), held(w, "stale", "s1"), held(w, "gone", "g")}});
     struct ads_response *r = expect(c, "CDS +new +stale -gone");
     expect_ack(c, "EDS +stale"); /* unasked: Envoy will not ask again for a cluster that it has */
     ads_ack(c, r);

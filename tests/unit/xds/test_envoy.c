@@ -16,7 +16,7 @@ struct lab {
     pid_t envoy;
     struct http_server *one, *two;
     struct http_client *client;
-    uint16_t port;       /* Envoy's listener */
+    uint16_t port; /* Envoy's listener */
     bool is_done;
     char body[128];
     int status;
@@ -66,7 +66,8 @@ static struct buf filter(const char *name, struct buf config)
 static void give(struct lab *l, enum xds_type type, const char *name, struct buf b, const char *cluster)
 {
     struct str c = str_of(cluster);
-    struct xds_resource *r = xds_resource_new(type, str_of(name), buf_view(&b), S("Service a/lab"), (struct strs){&c, c.n ? 1 : 0});
+    struct xds_resource *r =
+        xds_resource_new(type, str_of(name), buf_view(&b), S("Service a/lab"), (struct strs){&c, c.n ? 1 : 0});
     list_push(l->w->a, &l->w->next.slots, ((struct xds_slot_change){S("p"), r, type, own_str(l->w, name)}));
     buf_free(&b);
 }
@@ -113,7 +114,8 @@ static struct buf connection_manager(const char *router_type)
     pb_text(&rds, 2, "r1");
     add_message(&hcm, 3, rds);
     add_message(&hcm, 5, filter("envoy.filters.http.router", any(router_type, m())));
-    return any("type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", hcm);
+    return any("type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+               hcm);
 }
 static void give_listener(struct lab *l, const char *name, uint16_t port, const char *router_type)
 {
@@ -180,7 +182,8 @@ static void start_envoy(struct lab *l)
     dup2(fd, 1);
     dup2(fd, 2);
     signal(SIGPIPE, SIG_DFL);
-    execl(envoy_path(), "envoy", "-c", config, "--concurrency", "1", "--disable-hot-restart", "-l", "info", (char *)NULL);
+    execl(envoy_path(), "envoy", "-c", config, "--concurrency", "1", "--disable-hot-restart", "-l", "info",
+          (char *)NULL);
     _exit(127);
 }
 static void say(struct http_exchange *x) { http_reply(x, 200, "text/plain", str_of(x->arg)); }
@@ -268,13 +271,13 @@ static bool has_accepted(struct lab *l, size_t refusals)
     arena_free(st.a);
     return ok;
 }
-#define WAIT_FOR(what)                                                                                        \
-    do {                                                                                                      \
-        int64_t end_ = clock_mono_ns() + 20000000000;                                                         \
-        while (!(what)) {                                                                                     \
-            assert_true(clock_mono_ns() < end_);                                                              \
-            usleep(2000);                                                                                     \
-        }                                                                                                     \
+#define WAIT_FOR(what)                                                                                                 \
+    do {                                                                                                               \
+        int64_t end_ = clock_mono_ns() + 20000000000;                                                                  \
+        while (!(what)) {                                                                                              \
+            assert_true(clock_mono_ns() < end_);                                                                       \
+            usleep(2000);                                                                                              \
+        }                                                                                                              \
     } while (0)
 
 static void envoy_becomes_live_updates_refuses_and_reconnects(void **state)

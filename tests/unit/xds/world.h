@@ -1,9 +1,9 @@
 /* world.h - an xDS server with a certificate authority, and short words to publish and to expect. */
 #pragma once
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "base/log.h"
 #include "client.h"
@@ -86,8 +86,9 @@ static inline void view(struct world *w, const char *name, const char *parts)
 }
 static inline void node(struct world *w, const char *id, const char *spiffe, const char *in_view)
 {
-    list_push(w->a, &w->next.nodes,
-              ((struct xds_node_change){own_str(w, id), own_str(w, spiffe), own_str(w, id), own_str(w, in_view), false}));
+    list_push(
+        w->a, &w->next.nodes,
+        ((struct xds_node_change){own_str(w, id), own_str(w, spiffe), own_str(w, id), own_str(w, in_view), false}));
 }
 static inline void publish(struct world *w)
 {
