@@ -5,7 +5,7 @@
 /* Everything that differs between pods. Empty paths and names mean those of names.h. */
 struct envoy_bootstrap {
     struct str node_id;            /* pod uid */
-    struct str pod, namespace;     /* node metadata, from which statistics take the pod's own labels */
+    struct str pod, namespace;     /* node metadata */
     struct str kind, name;         /* of the workload that owns the pod; may be empty */
     struct str controller_address; /* numeric, or a name that is then looked up in DNS */
     int64_t controller_port;       /* 0: PORT_XDS */

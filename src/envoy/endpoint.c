@@ -6,17 +6,13 @@ static void add_field(struct arena *a, PbStruct *s, const char *name, struct str
     if (value.n) PB_ADD(a, s, fields, encode_struct_field(a, str_of(name), value));
 }
 
-/* What the caller's statistics say of the other end. */
-static PbMetadata *metadata(struct arena *a, const struct plan_endpoint *p)
+/* What the caller's statistics say of the other end. Equal for all pods of a workload, so that Envoy keeps it once. */
+static PbMetadata *metadata(struct arena *a, struct str workload)
 {
-    struct str ns, pod, kind = p->workload, name = kind;
-    key_split(p->pod, &ns, &pod);
-    kind = str_cut(&name, '/');
+    struct str name = workload, kind = str_cut(&name, '/');
     PbStruct *s = NEW(a, Struct);
     add_field(a, s, "kind", kind);
     add_field(a, s, "name", name);
-    add_field(a, s, "namespace", ns);
-    add_field(a, s, "pod", pod);
     PbMetadataEntry *entry = NEW(a, MetadataEntry);
     entry->key = METADATA_OSM;
     entry->value = s;
@@ -28,10 +24,13 @@ static PbMetadata *metadata(struct arena *a, const struct plan_endpoint *p)
 static PbLbEndpoint *endpoint(struct arena *a, const struct plan_endpoint *p)
 {
     PbEndpoint *ep = NEW(a, Endpoint);
+    struct str ns, pod;
+    key_split(p->pod, &ns, &pod);
     ep->address = encode_address(a, p->address, p->port);
+    ep->hostname = pb_str(a, pod); /* only a label of statistics */
     PbLbEndpoint *m = NEW(a, LbEndpoint);
     PB_ONE(m, endpoint, ep);
-    if (p->pod.n) m->metadata = metadata(a, p);
+    if (p->workload.n) m->metadata = metadata(a, p->workload);
     return m;
 }
 

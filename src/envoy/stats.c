@@ -1,3 +1,4 @@
+#include "base/names.h"
 #include "envoy/encode.h"
 
 /* Per listener; series beyond these are dropped, so that nobody can fill a sidecar's memory, and idle ones are evicted.
@@ -8,31 +9,35 @@ struct tag {
     const char *name, *value;
 };
 
-/* The caller's side knows both ends: itself from its node, the other from the endpoint. */
-#define NODE(key) "%CEL(xds.node.metadata." key ")%"
-#define PEER(key) "%UPSTREAM_METADATA(" METADATA_OSM ":" key ")%"
+/* The caller's side knows both ends: itself from Envoy's environment, which the injector wrote (read once; node
+ * metadata would cost an expression per request and 10 kB per listener), the other from the endpoint. */
+#define SELF(variable) "%ENVIRONMENT(" variable ")%"
+#define PEER(key)      "%UPSTREAM_METADATA(" METADATA_OSM ":" key ")%"
 static const struct tag outbound_tags[] = {
-    {"direction", "outbound"},          {"source_namespace", NODE("namespace")},
-    {"source_kind", NODE("kind")},      {"source_name", NODE("name")},
-    {"source_pod", NODE("pod")},        {"destination_namespace", PEER("namespace")},
-    {"destination_kind", PEER("kind")}, {"destination_name", PEER("name")},
-    {"destination_pod", PEER("pod")},
+    {"direction", "outbound"},
+    {"source_namespace", SELF("POD_NAMESPACE")},
+    {"source_kind", SELF("WORKLOAD_KIND")},
+    {"source_name", SELF("WORKLOAD_NAME")},
+    {"source_pod", SELF("POD_NAME")},
+    {"destination_kind", PEER("kind")},
+    {"destination_name", PEER("name")},
+    {"destination_pod", "%UPSTREAM_HOST_NAME%"},
 };
 /* The server's side knows the caller by certificate only: an account, no pod. */
 static const struct tag inbound_tags[] = {
     {"direction", "inbound"},
     {"source_identity", "%DOWNSTREAM_PEER_URI_SAN%"},
-    {"destination_namespace", NODE("namespace")},
-    {"destination_kind", NODE("kind")},
-    {"destination_name", NODE("name")},
-    {"destination_pod", NODE("pod")},
+    {"destination_kind", SELF("WORKLOAD_KIND")},
+    {"destination_name", SELF("WORKLOAD_NAME")},
+    {"destination_pod", SELF("POD_NAME")},
 };
 static const struct {
     const struct tag *v;
     size_t n;
-} tags_of[] = {
-    [DIR_OUTBOUND] = {outbound_tags, sizeof outbound_tags / sizeof *outbound_tags},
-    [DIR_INBOUND] = {inbound_tags, sizeof inbound_tags / sizeof *inbound_tags},
+    const char *tls;
+} sides[] = {
+    [DIR_OUTBOUND] = {outbound_tags, sizeof outbound_tags / sizeof *outbound_tags, "%UPSTREAM_TLS_VERSION%"},
+    [DIR_INBOUND] = {inbound_tags, sizeof inbound_tags / sizeof *inbound_tags, "%DOWNSTREAM_TLS_VERSION%"},
 };
 
 static void add_tag(struct arena *a, PbStat *s, const char *name, const char *value)
@@ -47,7 +52,10 @@ static PbStat *stat(struct arena *a, const char *name, enum direction d, struct 
 {
     PbStat *s = NEW(a, Stat);
     s->name = (char *)name;
-    for (size_t i = 0; i < tags_of[d].n; i++) add_tag(a, s, tags_of[d].v[i].name, tags_of[d].v[i].value);
+    for (size_t i = 0; i < sides[d].n; i++) add_tag(a, s, sides[d].v[i].name, sides[d].v[i].value);
+    struct str ns, rest;
+    key_split(service, &ns, &rest);
+    add_tag(a, s, "destination_namespace", str_c(a, ns));
     add_tag(a, s, "destination_service", str_c(a, service));
     return s;
 }
@@ -59,6 +67,7 @@ static PbStatCounter *requests(struct arena *a, enum direction d, struct str ser
     PbStatCounter *m = NEW(a, StatCounter);
     m->stat = stat(a, "request_total", d, service);
     add_tag(a, m->stat, "response_code", "%RESPONSE_CODE%");
+    add_tag(a, m->stat, "tls", sides[d].tls);
     m->value_fixed = one;
     return m;
 }

@@ -145,10 +145,10 @@ def static_resources(*bundles):
     return {"clusters": all_of["clusters"], "listeners": all_of["listeners"]}
 
 
-def static_bootstrap(directory, runtime, *bundles, metadata=None):
+def static_bootstrap(directory, runtime, *bundles):
     """A bootstrap file in |directory|, which also stands for /var/run/osm."""
     config = {
-        "node": {"id": "test", "cluster": "osm", "metadata": metadata or {}},
+        "node": {"id": "test", "cluster": "osm"},
         "admin": {"address": {"pipe": {"path": f"{PATHS}/admin.sock", "mode": 0o600}}},
         "static_resources": static_resources(*bundles),
         "layered_runtime": runtime,
@@ -201,13 +201,14 @@ class UnixConnection(http.client.HTTPConnection):
 class Envoy:
     """One running Envoy; |directory| holds its files, |prefix| is the command that runs it somewhere."""
 
-    def __init__(self, binary, directory, file, prefix=()):
+    def __init__(self, binary, directory, file, prefix=(), env=None):
         self.directory = directory
         command = [*prefix, binary, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "info",
                    "--file-flush-interval-msec", "50", "--drain-time-s", "2"]
         self.log = open(directory / "log", "w")
         self.out = directory / "log"
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT,
+                                        env={**os.environ, **(env or {})})
 
     def admin(self, path, method="GET"):
         c = UnixConnection(str(self.directory / "admin.sock"))
@@ -216,7 +217,7 @@ class Envoy:
         return r.status, r.read().decode()
 
     def is_live(self):
-        assert self.process.poll() is None, self.out.read_text()
+        assert self.process.poll() is None, self.out.read_text()[-3000:]
         try:
             return self.admin("/ready")[0] == 200
         except OSError:
@@ -249,19 +250,19 @@ def two_pods():
 
 @pytest.fixture
 def sidecar(envoy_binary, authority, runtime):
-    """sidecar(pod, account, bundles..., metadata) → a live Envoy as that pod's sidecar, stopped after the test"""
+    """sidecar(pod, account, bundles..., ca, env) → a live Envoy as that pod's sidecar, stopped after the test"""
     running = []
 
-    def start(pod, account, *bundles, ca=authority, metadata=None):
+    def start(pod, account, *bundles, ca=authority, env=None):
         for old in pod.directory.iterdir():
             old.unlink()
         ca.sds(pod.directory, account)
-        file = static_bootstrap(pod.directory, runtime, *bundles, metadata=metadata)
+        file = static_bootstrap(pod.directory, runtime, *bundles)
         for f in pod.directory.iterdir():
             os.chown(f, pods.UID, pods.UID)
         user = pods.UID
         prefix = pod.inside("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
-        e = Envoy(envoy_binary, pod.directory, file, prefix)
+        e = Envoy(envoy_binary, pod.directory, file, prefix, env)
         running.append(e)
         wait_for("Envoy", e.is_live)
         return e

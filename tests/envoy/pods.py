@@ -1,6 +1,7 @@
 """Two pods in network namespaces of their own, joined by a veth, their traffic captured as `osm capture` does it."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -159,6 +160,7 @@ class Pod:
             p.terminate()
             p.wait()
         ip("netns", "delete", self.netns, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def join(client, server):

@@ -11,8 +11,8 @@ VIP = "http://10.96.0.10"
 ENDPOINTS = {"ns1/server|80": [("10.244.0.12", 8080, "ns1/server-1")],
              "ns1/server|9001": [("10.244.0.12", 8090, "ns1/server-1")],
              "ns1/server|9000": [("10.244.0.12", 9000, "ns1/server-1")]}
-SERVER = {"namespace": "ns1", "pod": "server-1", "kind": "Deployment", "name": "server"}
-CLIENT = {"namespace": "ns1", "pod": "client-1", "kind": "Deployment", "name": "client"}
+SERVER = {"POD_NAMESPACE": "ns1", "POD_NAME": "server-1", "WORKLOAD_KIND": "Deployment", "WORKLOAD_NAME": "server"}
+CLIENT = {"POD_NAMESPACE": "ns1", "POD_NAME": "client-1", "WORKLOAD_KIND": "Deployment", "WORKLOAD_NAME": "client"}
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def mesh(two_pods, sidecar, encode):
     """mesh(chains, outbounds, account, base) → (client pod, its Envoy, server's Envoy)"""
     def start(chains, outbounds, account="ns1/client", base=None, **more):
         client, server = two_pods
-        theirs = sidecar(server, "ns1/server", encode("inbound", plans.inbound(*chains)), metadata=SERVER)
+        theirs = sidecar(server, "ns1/server", encode("inbound", plans.inbound(*chains)), env=SERVER)
         mine = sidecar(client, account, encode("base", base or plans.base()), encode("endpoints", plans.endpoints(ENDPOINTS)),
-                       *(encode("outbound", o) for o in outbounds), metadata=CLIENT, **more)
+                       *(encode("outbound", o) for o in outbounds), env=CLIENT, **more)
         return client, mine, theirs
     return start
 
@@ -300,11 +300,12 @@ def test_request_statistics(mesh):
     for label in ('direction="outbound"', 'source_namespace="ns1"', 'source_pod="client-1"', 'source_kind="Deployment"',
                   'source_name="client"', 'destination_namespace="ns1"', 'destination_pod="server-1"',
                   'destination_kind="Deployment"', 'destination_name="server"', 'destination_service="ns1/server"',
-                  'response_code="200"'):
+                  'response_code="200"', 'tls="TLSv1.3"'):
         assert label in one[0]
     [one] = [s for s in samples(theirs) if s.startswith("envoy_osm_request_total")]
     for label in ('direction="inbound"', 'source_identity="spiffe://cluster.local/ns/ns1/sa/client"',
-                  'destination_pod="server-1"', 'destination_service="ns1/server"', 'response_code="200"'):
+                  'destination_pod="server-1"', 'destination_namespace="ns1"', 'destination_kind="Deployment"',
+                  'destination_service="ns1/server"', 'response_code="200"', 'tls="TLSv1.3"'):
         assert label in one
     wait_for("histogram", lambda: any(s.startswith("envoy_osm_request_duration_ms_bucket") and 'le="+Inf"' in s and v == 5
                                       for s, v in samples(mine).items()))
