@@ -201,6 +201,7 @@ struct denied *denied_new(struct event_base *base, const char *path, const struc
     if (d->dns) {
         evdns_base_set_option(d->dns, "timeout:", "1"); /* a line of log is not worth a longer wait */
         evdns_base_set_option(d->dns, "attempts:", "2");
+        evdns_base_set_option(d->dns, "randomize-case:", "0");
     }
     if (!d->dns) log_warn("no name server is configured; refused calls are logged by address");
     d->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, d);

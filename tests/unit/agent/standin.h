@@ -111,12 +111,14 @@ struct controller {
     enum pod_state (*pod_state)(void *arg, const struct token_subject *s);
     void *arg;
     const char *trust_domain;
+    struct str fixed_chain, fixed_key; /* shown instead of the controller's own certificate */
 };
 
 static inline void controller_certificate(void *arg, struct str chain, struct str key)
 {
     struct controller *c = arg;
     struct err err = {0};
+    if (c->fixed_key.n) chain = c->fixed_chain, key = c->fixed_key;
     struct h2_handler other = {identity_service_request, c->service, IDENTITY_MAX_BODY};
     SSL_CTX *tls = tls_server_context(
         &(struct tls_options){.chain = chain, .key = key, .roots = issuer_roots(c->ca), .alpn = "h2"}, &err);
@@ -146,7 +148,7 @@ static inline void controller_start(struct controller *c, const char *dir, int64
     struct err err = {0};
     struct arena *a SCOPED_ARENA = arena_new();
     snprintf(c->dir, sizeof c->dir, "%s", dir);
-    c->ca = ca_open(str_fmt(a, "%s/ca", dir).p, clock_unix_s(), &err);
+    if (!c->ca) c->ca = ca_open(str_fmt(a, "%s/ca", dir).p, clock_unix_s(), &err);
     c->tokens = token_local_new(str_fmt(a, "%s/tokens", dir).p, NULL);
     c->service = identity_service_new(&(struct identity_options){.issuer = c->ca, .tokens = c->tokens,
                                                                  .validity_s = validity_s, .validity_min_s = 1,

@@ -1,7 +1,11 @@
 /* The agent against the real certificate service and the real Envoy. */
 #include "standin.h"
 
+#include <arpa/inet.h>
+#include <event2/dns.h>
+#include <event2/dns_struct.h>
 #include <jansson.h>
+#include <sys/mount.h>
 
 #include "agent/agent.h"
 #include "identity/key.h"
@@ -183,10 +187,51 @@ static void the_pod_becomes_ready_and_says_goodbye(void **state)
     assert_int_equal(exit_code(w), 0);
 }
 
+/* A name server on 127.0.0.1 that knows one Service. */
+static void answer_dns(struct evdns_server_request *r, void *arg)
+{
+    (void)arg;
+    const char *asked = r->nquestions ? r->questions[0]->name : "";
+    bool is_known = !strcasecmp(asked, "9.0.96.10.in-addr.arpa");
+    if (is_known) evdns_server_request_add_ptr_reply(r, NULL, asked, "web.shop.svc.cluster.local", 30);
+    evdns_server_request_respond(r, is_known ? 0 : DNS_ERR_NOTEXIST);
+}
+
+static struct evdns_server_port *dns_port;
+static void start_dns(void *arg)
+{
+    struct loop_thread *t = arg;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (bind(fd, (void *)&at, sizeof at) == 0) dns_port = evdns_add_server_port_with_base(t->base, fd, 0, answer_dns, NULL);
+}
+static void end_dns(void *arg)
+{
+    (void)arg;
+    if (dns_port) evdns_close_server_port(dns_port);
+}
+
+/* /etc/resolv.conf of our own, in a mount namespace of our own. */
+static void own_resolver(void)
+{
+    char path[] = "/tmp/osm-resolv-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(dprintf(fd, "nameserver 127.0.0.1\n") > 0);
+    close(fd);
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    assert_int_equal(mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL), 0);
+    unlink(path);
+}
+
 static void a_call_without_policy_is_logged_with_its_names(void **state)
 {
     struct world *w = *state;
     struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    struct loop_thread *dns = loop_thread_new("dns", &err);
+    mailbox_post(dns->mail, start_dns, dns);
     start_agent(w, "ca", "0s");
     const char *fifo = str_fmt(a, "%s/sidecar/denied", w->dir).p;
     WAIT_FOR(access(fifo, F_OK) == 0);
@@ -196,7 +241,13 @@ static void a_call_without_policy_is_logged_with_its_names(void **state)
     close(fd);
     WAIT_FOR(file_has(w, "stdout", "\"msg\":\"no_policy ns1/client 127.0.0.1\""));
     WAIT_FOR(file_has(w, "stdout", "\"msg\":\"no_policy ns1/client ::1\""));
+    fd = open(fifo, O_WRONLY);
+    assert_true(write(fd, "no_policy 10.96.0.9:80\nno_policy 10.96.0.9:81\n", 46) == 46);
+    close(fd);
+    WAIT_FOR(file_has(w, "stdout", "\"msg\":\"no_policy ns1/client shop/web\""));
+    WAIT_FOR(file_has(w, "stdout", "\"service\":\"shop/web\",\"address\":\"10.96.0.9\",\"port\":81"));
     assert_false(file_has(w, "stdout", "rubbish"));
+    loop_thread_free(dns, end_dns, NULL);
 }
 
 /* ---- renewal ---- */
@@ -354,10 +405,52 @@ static void a_controller_of_another_root_is_refused(void **state)
     assert_false(file_has(w, "sidecar/sds-certificate.json", "osm"));
 }
 
+/* A workload of the same mesh cannot play the controller: the certificate must have the controller's own name. */
+static void a_workload_in_the_controllers_place_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct buf chain SCOPED_BUF = {0}, pem SCOPED_BUF = {0};
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    struct issuer *ca = ca_open(str_fmt(a, "%s/ca", w->dir).p, clock_unix_s(), &err);
+    EVP_PKEY *key = key_new(&err);
+    assert_true(key_to_pem(key, &pem, &err));
+    struct issue_request r = {.key = key, .uri = S("spiffe://cluster.local/ns/ns1/sa/evil"), .dns = S("evil.ns1.cluster.local"),
+                              .now = clock_unix_s(), .validity = 3600};
+    issuer_sign(ca, &r, issued, &chain);
+    EVP_PKEY_free(key);
+    w->controller.ca = ca;
+    w->controller.fixed_chain = buf_view(&chain);
+    w->controller.fixed_key = buf_view(&pem);
+    controller_start(&w->controller, w->dir, 3600);
+    start_agent(w, "ca", "0s");
+    WAIT_FOR(body_has("http://127.0.0.1:15904/ready", "no alternative certificate subject name matches"));
+    assert_false(file_has(w, "sidecar/sds-certificate.json", "osm"));
+    controller_stop(&w->controller);
+}
+
+static bool is_alive(pid_t pid) { return kill(pid, 0) == 0; }
+
+/* Nobody would renew its certificate. */
+static void envoy_ends_with_its_agent(void **state)
+{
+    struct world *w = *state;
+    controller_start(&w->controller, w->dir, 3600);
+    start_agent(w, "ca", "0s");
+    WAIT_FOR(is_ready());
+    pid_t envoy = envoy_pid(w);
+    kill(w->agent, SIGKILL);
+    waitpid(w->agent, NULL, 0);
+    WAIT_FOR(!is_alive(envoy));
+    start_agent(w, "ca", "0s"); /* the container starts again in the same directory */
+    WAIT_FOR(is_ready());
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "agent")) return agent_run(argc - 1, argv + 1);
     own_network();
+    own_resolver();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_pod_becomes_ready_and_says_goodbye, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_without_policy_is_logged_with_its_names, setup, teardown),
@@ -365,6 +458,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(envoy_comes_back_when_it_dies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_of_another_mesh_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_controller_of_another_root_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_workload_in_the_controllers_place_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(envoy_ends_with_its_agent, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
