@@ -21,7 +21,8 @@ static const char help_all[] =
     "  exec POD [-c C] -- COMMAND    run a command in a container\n"
     "  port-forward POD [LOCAL:]PORT a port of a pod on 127.0.0.1\n"
     "\n"
-    "POD is NS/POD, -n NS POD, or deploy/NAME. Each verb answers -h. Everything else is the ordinary verb: osm status.\n"
+    "POD is NS/POD, -n NS POD, or deploy/NAME. Each verb answers -h. Everything else is the ordinary verb: osm "
+    "status.\n"
     "This isolates networks, it does not contain programs: run only manifests that you trust.\n"
     "\n"
     "Example:\n"
@@ -40,8 +41,9 @@ static const char help_up[] =
     "  osm local up demo/bookstore\n"
     "  osm local up demo/bookstore --images demo/images.yaml -d\n";
 
-static const char help_down[] = "Usage: osm local down [--state DIR]\n\nEnds the mesh of this machine; nothing running is fine.\n\n"
-                                "Example:\n  osm local down\n";
+static const char help_down[] =
+    "Usage: osm local down [--state DIR]\n\nEnds the mesh of this machine; nothing running is fine.\n\n"
+    "Example:\n  osm local down\n";
 
 int local_open(const char *state, struct err *err)
 {
@@ -66,28 +68,46 @@ enum { OPT_FOR = 256, OPT_IMAGES, OPT_NO_MESH, OPT_STATE, OPT_VALIDITY };
 static bool up_option(struct local_options *o, struct arena *a, int c)
 {
     switch (c) {
-    case 'd': o->detach = true; return true;
-    case OPT_IMAGES: o->images = optarg; return true;
-    case OPT_STATE: o->state = optarg; return true;
-    case OPT_VALIDITY: o->min_validity = optarg; return true; /* not in the help: for tests */
-    case OPT_NO_MESH: list_push(a, &o->no_mesh, str_of(optarg)); return true;
-    case OPT_FOR: return duration_parse(str_of(optarg), &o->duration_ns);
-    default: return false;
+    case 'd':
+        o->detach = true;
+        return true;
+    case OPT_IMAGES:
+        o->images = optarg;
+        return true;
+    case OPT_STATE:
+        o->state = optarg;
+        return true;
+    case OPT_VALIDITY:
+        o->min_validity = optarg;
+        return true; /* not in the help: for tests */
+    case OPT_NO_MESH:
+        list_push(a, &o->no_mesh, str_of(optarg));
+        return true;
+    case OPT_FOR:
+        return duration_parse(str_of(optarg), &o->duration_ns);
+    default:
+        return false;
     }
 }
 
 static int local_up_verb(int argc, char **argv)
 {
-    static const struct option options[] = {{"detach", no_argument, NULL, 'd'},        {"for", required_argument, NULL, OPT_FOR},
-                                            {"images", required_argument, NULL, OPT_IMAGES}, {"no-mesh", required_argument, NULL, OPT_NO_MESH},
-                                            {"state", required_argument, NULL, OPT_STATE},   {"help", no_argument, NULL, 'h'},
-                                            {"min-validity", required_argument, NULL, OPT_VALIDITY}, {0}};
+    static const struct option options[] = {{"detach", no_argument, NULL, 'd'},
+                                            {"for", required_argument, NULL, OPT_FOR},
+                                            {"images", required_argument, NULL, OPT_IMAGES},
+                                            {"no-mesh", required_argument, NULL, OPT_NO_MESH},
+                                            {"state", required_argument, NULL, OPT_STATE},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"min-validity", required_argument, NULL, OPT_VALIDITY},
+                                            {0}};
     struct arena *a SCOPED_ARENA = arena_new();
     struct local_options o = {0};
     struct err err = {0};
     for (int c; (c = getopt_long(argc, argv, "dh", options, NULL)) != -1;) {
         if (c == 'h') return fputs(help_up, stdout), 0;
-        if (!up_option(&o, a, c)) return verb_usage("local up", "%s", c == OPT_FOR ? "--for takes a duration such as 90s" : "an option is not known");
+        if (!up_option(&o, a, c))
+            return verb_usage("local up", "%s",
+                              c == OPT_FOR ? "--for takes a duration such as 90s" : "an option is not known");
     }
     if (argc - optind != 1) return verb_usage("local up", "one folder is needed");
     o.dir = argv[optind];
@@ -96,7 +116,8 @@ static int local_up_verb(int argc, char **argv)
 
 static int local_down_verb(int argc, char **argv)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, OPT_STATE}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {
+        {"state", required_argument, NULL, OPT_STATE}, {"help", no_argument, NULL, 'h'}, {0}};
     struct arena *a SCOPED_ARENA = arena_new();
     const char *dir = NULL;
     bool was_running;
@@ -117,10 +138,16 @@ int verb_local(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } verbs_of_local[] = {{"up", local_up_verb}, {"down", local_down_verb}, {"apply", local_apply}, {"delete", local_delete},
-                          {"logs", local_logs},  {"exec", local_exec},      {"port-forward", local_port_forward}};
+    } verbs_of_local[] = {{"up", local_up_verb},
+                          {"down", local_down_verb},
+                          {"apply", local_apply},
+                          {"delete", local_delete},
+                          {"logs", local_logs},
+                          {"exec", local_exec},
+                          {"port-forward", local_port_forward}};
     if (argc < 2) return fputs(help_all, stderr), 2;
-    if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) return fputs(help_all, stdout), 0;
+    if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+        return fputs(help_all, stdout), 0;
     for (size_t i = 0; i < sizeof verbs_of_local / sizeof *verbs_of_local; i++)
         if (!strcmp(argv[1], verbs_of_local[i].name)) return verbs_of_local[i].run(argc - 1, argv + 1);
     return verb_usage("local", "there is no verb '%s'", argv[1]);

@@ -12,9 +12,11 @@
 #include "kinds/object.h"
 #include "platform/local/doc.h"
 
-static const char help_apply[] = "Usage: osm local apply -f FILE [--state DIR]\n\nChecks FILE (- is stdin) and copies it into the mesh's folder; the mesh follows. Saving a file there\n"
+static const char help_apply[] = "Usage: osm local apply -f FILE [--state DIR]\n\nChecks FILE (- is stdin) and copies "
+                                 "it into the mesh's folder; the mesh follows. Saving a file there\n"
                                  "does the same.\n\nExample:\n  osm local apply -f split.yaml\n";
-static const char help_delete[] = "Usage: osm local delete -f FILE [--state DIR]\n\nTakes the objects that FILE (- is stdin) names out of the mesh's folder.\n\n"
+static const char help_delete[] = "Usage: osm local delete -f FILE [--state DIR]\n\nTakes the objects that FILE (- is "
+                                  "stdin) names out of the mesh's folder.\n\n"
                                   "Example:\n  osm local delete -f split.yaml\n";
 
 /* What a file defines. */
@@ -56,7 +58,8 @@ static bool read_manifest(const char *path, struct arena *a, struct manifest *ou
 
 static bool is_manifest(struct str name)
 {
-    return !str_starts(name, S(".")) && (str_ends(name, S(".yaml")) || str_ends(name, S(".yml")) || str_ends(name, S(".json")));
+    return !str_starts(name, S(".")) &&
+           (str_ends(name, S(".yaml")) || str_ends(name, S(".yml")) || str_ends(name, S(".json")));
 }
 
 /* All files below |dir| that can be read; the others are the mesh's to complain about. */
@@ -67,8 +70,10 @@ static void read_folder(const char *dir, struct arena *a, struct manifests *out)
         const char *path = str_fmt(a, "%s/%s", dir, e->d_name).p;
         struct err ignored = {0};
         struct manifest m;
-        if (e->d_type == DT_DIR && e->d_name[0] != '.') read_folder(path, a, out);
-        else if (is_manifest(str_of(e->d_name)) && read_manifest(path, a, &m, &ignored)) list_push(a, out, m);
+        if (e->d_type == DT_DIR && e->d_name[0] != '.')
+            read_folder(path, a, out);
+        else if (is_manifest(str_of(e->d_name)) && read_manifest(path, a, &m, &ignored))
+            list_push(a, out, m);
     }
     if (d) closedir(d);
 }
@@ -98,11 +103,13 @@ static bool apply(const char *dir, const struct manifest *m, struct arena *a, st
 {
     struct manifests all = {0};
     const char *target = target_of(a, dir, m);
-    if (!is_manifest(str_of(strrchr(target, '/') + 1))) return err_set(err, "%s: the folder takes *.yaml, *.yml and *.json", m->path);
+    if (!is_manifest(str_of(strrchr(target, '/') + 1)))
+        return err_set(err, "%s: the folder takes *.yaml, *.yml and *.json", m->path);
     read_folder(dir, a, &all);
     for (each(t, m->titles)) {
         const struct manifest *other = defining(all, *t);
-        if (other && strcmp(other->path, target)) return err_set(err, "%.*s is already in %s; edit it there", STR_FMT(*t), other->path);
+        if (other && strcmp(other->path, target))
+            return err_set(err, "%.*s is already in %s; edit it there", STR_FMT(*t), other->path);
     }
     bool existed = access(target, F_OK) == 0;
     if (!file_write_atomic(target, m->text, 0644, err)) return false;
@@ -117,7 +124,7 @@ static bool all_within(struct strs some, struct strs all)
     return true;
 }
 
-static bool delete(const char *dir, const struct manifest *m, struct arena *a, struct err *err)
+static bool delete (const char *dir, const struct manifest *m, struct arena *a, struct err *err)
 {
     struct manifests all = {0};
     bool any = false;
@@ -126,7 +133,8 @@ static bool delete(const char *dir, const struct manifest *m, struct arena *a, s
         bool touched = false;
         for (each(t, f->titles)) touched |= strs_has(m->titles, *t);
         if (!touched) continue;
-        if (!all_within(f->titles, m->titles)) return err_set(err, "%s also defines what %s does not; edit it there", f->path, m->path);
+        if (!all_within(f->titles, m->titles))
+            return err_set(err, "%s also defines what %s does not; edit it there", f->path, m->path);
         if (unlink(f->path) < 0) return err_set(err, "cannot remove %s", f->path);
         printf("removed %s\n", f->path);
         any = true;
@@ -134,23 +142,30 @@ static bool delete(const char *dir, const struct manifest *m, struct arena *a, s
     return any || err_set(err, "the folder %s has none of the objects of %s", dir, m->path);
 }
 
-static int run(int argc, char **argv, const char *help, bool (*work)(const char *, const struct manifest *, struct arena *, struct err *))
+static int run(int argc, char **argv, const char *help,
+               bool (*work)(const char *, const struct manifest *, struct arena *, struct err *))
 {
-    static const struct option options[] = {{"filename", required_argument, NULL, 'f'}, {"state", required_argument, NULL, 's'},
-                                            {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"filename", required_argument, NULL, 'f'},
+                                            {"state", required_argument, NULL, 's'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct arena *a SCOPED_ARENA = arena_new();
     const char *file = NULL, *state = NULL;
     struct err err = {0};
     struct manifest m;
     for (int c; (c = getopt_long(argc, argv, "f:h", options, NULL)) != -1;) {
         if (c == 'h') return fputs(help, stdout), 0;
-        if (c == 'f') file = optarg;
-        else if (c == 's') state = optarg;
-        else return verb_usage("local", "an option is not known");
+        if (c == 'f')
+            file = optarg;
+        else if (c == 's')
+            state = optarg;
+        else
+            return verb_usage("local", "an option is not known");
     }
     if (!file) return verb_usage("local", "-f FILE is needed");
     int fd SCOPED_FD = local_open(state, &err);
-    json_t *ask SCOPED_JSON = json_pack("{s:s}", "op", "status"), *answer SCOPED_JSON = fd >= 0 ? local_ask(fd, ask, NULL, &err) : NULL;
+    json_t *ask SCOPED_JSON = json_pack("{s:s}", "op", "status"),
+                *answer SCOPED_JSON = fd >= 0 ? local_ask(fd, ask, NULL, &err) : NULL;
     bool ok = answer && read_manifest(file, a, &m, &err) && work(doc_cstr(answer, "dir"), &m, a, &err);
     return ok ? 0 : verb_fail("%s", err.text);
 }

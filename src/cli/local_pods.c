@@ -20,20 +20,26 @@
 #include "net/loop.h"
 #include "platform/local/doc.h"
 
-static const char help_logs[] = "Usage: osm local logs POD [-n NS] [-c CONTAINER] [-f] [--state DIR]\n\n"
-                                "  -f   stay and print what comes; the sidecar's access log is -c envoy\n\n"
-                                "Examples:\n  osm local logs bookbuyer/bookbuyer -f\n  osm local logs -n bookstore deploy/bookstore-v1 -c envoy\n";
-static const char help_exec[] = "Usage: osm local exec POD [-n NS] [-c CONTAINER] [--state DIR] -- COMMAND [ARGUMENT...]\n\n"
-                                "Runs COMMAND in the container with this terminal's streams, and exits as it does.\n\n"
-                                "Example:\n  osm local exec default/web -- curl -s http://api.other:8080/\n";
-static const char help_forward[] = "Usage: osm local port-forward POD [LOCAL:]PORT [-n NS] [--state DIR]\n\n"
-                                   "Listens on 127.0.0.1:LOCAL (default: PORT; 0: any) and connects to the pod's own 127.0.0.1:PORT.\n\n"
-                                   "Example:\n  osm local port-forward deploy/bookbuyer 8080:14001\n";
+static const char help_logs[] =
+    "Usage: osm local logs POD [-n NS] [-c CONTAINER] [-f] [--state DIR]\n\n"
+    "  -f   stay and print what comes; the sidecar's access log is -c envoy\n\n"
+    "Examples:\n  osm local logs bookbuyer/bookbuyer -f\n  osm local logs -n bookstore deploy/bookstore-v1 -c envoy\n";
+static const char help_exec[] =
+    "Usage: osm local exec POD [-n NS] [-c CONTAINER] [--state DIR] -- COMMAND [ARGUMENT...]\n\n"
+    "Runs COMMAND in the container with this terminal's streams, and exits as it does.\n\n"
+    "Example:\n  osm local exec default/web -- curl -s http://api.other:8080/\n";
+static const char help_forward[] =
+    "Usage: osm local port-forward POD [LOCAL:]PORT [-n NS] [--state DIR]\n\n"
+    "Listens on 127.0.0.1:LOCAL (default: PORT; 0: any) and connects to the pod's own 127.0.0.1:PORT.\n\n"
+    "Example:\n  osm local port-forward deploy/bookbuyer 8080:14001\n";
 
 enum { OPT_STATE = 256 };
-static const struct option options[] = {{"namespace", required_argument, NULL, 'n'}, {"container", required_argument, NULL, 'c'},
-                                        {"follow", no_argument, NULL, 'f'},          {"state", required_argument, NULL, OPT_STATE},
-                                        {"help", no_argument, NULL, 'h'},            {0}};
+static const struct option options[] = {{"namespace", required_argument, NULL, 'n'},
+                                        {"container", required_argument, NULL, 'c'},
+                                        {"follow", no_argument, NULL, 'f'},
+                                        {"state", required_argument, NULL, OPT_STATE},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {0}};
 
 struct words {
     struct local_pod pod;
@@ -45,12 +51,18 @@ struct words {
 static bool take_options(int argc, char **argv, struct words *w)
 {
     for (int c; (c = getopt_long(argc, argv, "n:c:fh", options, NULL)) != -1;) {
-        if (c == 'n') w->pod.ns = optarg;
-        else if (c == 'c') w->pod.container = optarg;
-        else if (c == 'f') w->follow = true;
-        else if (c == 'h') w->help = true;
-        else if (c == OPT_STATE) w->state = optarg;
-        else return false;
+        if (c == 'n')
+            w->pod.ns = optarg;
+        else if (c == 'c')
+            w->pod.container = optarg;
+        else if (c == 'f')
+            w->follow = true;
+        else if (c == 'h')
+            w->help = true;
+        else if (c == OPT_STATE)
+            w->state = optarg;
+        else
+            return false;
     }
     if (optind < argc) w->pod.pod = argv[optind];
     return true;
@@ -89,7 +101,9 @@ static void follow_file(const char *path)
             inotify_add_watch(watch, path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
         }
         if (!copy(fd)) return;
-        if (poll(&(struct pollfd){.fd = watch, .events = POLLIN}, 1, 1000) > 0 && read(watch, events, sizeof events) < 0) return;
+        if (poll(&(struct pollfd){.fd = watch, .events = POLLIN}, 1, 1000) > 0 &&
+            read(watch, events, sizeof events) < 0)
+            return;
     }
 }
 
@@ -102,12 +116,15 @@ int local_logs(int argc, char **argv)
     if (w.help) return fputs(help_logs, stdout), 0;
     if (!w.pod.pod || argc - optind != 1) return verb_usage("local logs", "one pod is needed");
     int fd SCOPED_FD = local_open(w.state, &err);
-    json_t *ask SCOPED_JSON = local_request("logs", &w.pod), *answer SCOPED_JSON = fd >= 0 ? local_ask(fd, ask, NULL, &err) : NULL;
+    json_t *ask SCOPED_JSON = local_request("logs", &w.pod),
+                *answer SCOPED_JSON = fd >= 0 ? local_ask(fd, ask, NULL, &err) : NULL;
     if (!answer) return verb_fail("%s", err.text);
     const char *path = doc_cstr(answer, "path");
     copy_file(str_fmt(a, "%s.1", path).p);
-    if (w.follow) follow_file(path);
-    else copy_file(path);
+    if (w.follow)
+        follow_file(path);
+    else
+        copy_file(path);
     return 0;
 }
 
@@ -118,7 +135,8 @@ int local_exec(int argc, char **argv)
     struct words w = {0};
     struct err err = {0};
     int streams[3] = {0, 1, 2};
-    if (!take_options(argc, argv, &w)) return verb_usage("local exec", "an option is not known; a command's own stand behind --");
+    if (!take_options(argc, argv, &w))
+        return verb_usage("local exec", "an option is not known; a command's own stand behind --");
     if (w.help) return fputs(help_exec, stdout), 0;
     if (!w.pod.pod || argc - optind < 2) return verb_usage("local exec", "a pod and, behind --, a command are needed");
     int fd SCOPED_FD = local_open(w.state, &err);
@@ -218,16 +236,22 @@ static bool ports_of(const char *text, int64_t *local, int64_t *port)
 {
     struct str rest = str_of(text), first = str_cut(&rest, ':');
     bool both = rest.p != NULL;
-    return str_to_i64(both ? rest : first, 1, 65535, port) && (both ? str_to_i64(first, 0, 65535, local) : (*local = *port, true));
+    return str_to_i64(both ? rest : first, 1, 65535, port) &&
+           (both ? str_to_i64(first, 0, 65535, local) : (*local = *port, true));
 }
 
 static int listen_and_serve(struct forward *f, int64_t local, struct err *err)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)local), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)local), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof at;
-    struct evconnlistener *l = evconnlistener_new_bind(f->base, on_client, f, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
-                                                       64, (struct sockaddr *)&at, sizeof at);
-    if (!l) return err_errno(err, errno, "cannot listen on 127.0.0.1:%d; choose another with LOCAL:%d", (int)local, f->port), 1;
+    struct evconnlistener *l = evconnlistener_new_bind(
+        f->base, on_client, f, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, 64,
+        (struct sockaddr *)&at, sizeof at);
+    if (!l)
+        return err_errno(err, errno, "cannot listen on 127.0.0.1:%d; choose another with LOCAL:%d", (int)local,
+                         f->port),
+               1;
     getsockname(evconnlistener_get_fd(l), (struct sockaddr *)&at, &n);
     printf("127.0.0.1:%d is %s port %d; Ctrl-C ends it\n", ntohs(at.sin_port), f->words->pod.pod, f->port);
     fflush(stdout);
@@ -243,7 +267,8 @@ int local_port_forward(int argc, char **argv)
     if (!take_options(argc, argv, &w)) return verb_usage("local port-forward", "an option is not known");
     if (w.help) return fputs(help_forward, stdout), 0;
     if (!w.pod.pod || argc - optind != 2) return verb_usage("local port-forward", "a pod and a port are needed");
-    if (!ports_of(argv[optind + 1], &local, &port)) return verb_usage("local port-forward", "'%s' is not [LOCAL:]PORT", argv[optind + 1]);
+    if (!ports_of(argv[optind + 1], &local, &port))
+        return verb_usage("local port-forward", "'%s' is not [LOCAL:]PORT", argv[optind + 1]);
     struct forward f = {.base = loop_base_new(&err), .words = &w, .port = (int)port};
     int probe = f.base ? connect_pod(&f, &err) : -1; /* say at once what is wrong */
     if (probe < 0) return verb_fail("%s", err.text);

@@ -48,12 +48,13 @@ static void on_batch(void *arg)
     settle(c);
     cluster_touch(c);
     while (map_next(&c->entries, &it, NULL, &e))
-        if (((struct entry *)e)->pod) pod_touch(((struct entry *)e)->pod);
+        if (((struct entry *)e)->pod) pod_refresh(((struct entry *)e)->pod);
 }
 
 static bool start_source(struct cluster *c, struct err *err)
 {
-    struct file_source_options opt = {.dirs = {c->opt.dir}, .state_dir = c->opt.state->last_good, .on_batch = on_batch, .arg = c};
+    struct file_source_options opt = {
+        .dirs = {c->opt.dir}, .state_dir = c->opt.state->last_good, .on_batch = on_batch, .arg = c};
     c->sheet = sheet_new();
     c->store = store_new(c->sheet);
     c->source = file_source_new(c->opt.base, c->store, &opt, err);
@@ -65,9 +66,16 @@ struct cluster *cluster_new(const struct cluster_options *opt, struct err *err)
     struct cluster *c = xcalloc(1, sizeof *c);
     c->opt = *opt;
     c->next_number = NET_POD_FIRST;
-    c->host = (struct pod_host){.base = opt->base, .state = opt->state, .images = opt->images, .lookup = cluster_lookup(c),
-                                .osm = opt->osm, .envoy = opt->envoy, .hidden = opt->hidden, .changed = cluster_pod_changed,
-                                .gone = cluster_pod_gone, .arg = c};
+    c->host = (struct pod_host){.base = opt->base,
+                                .state = opt->state,
+                                .images = opt->images,
+                                .lookup = cluster_lookup(c),
+                                .osm = opt->osm,
+                                .envoy = opt->envoy,
+                                .hidden = opt->hidden,
+                                .changed = cluster_pod_changed,
+                                .gone = cluster_pod_gone,
+                                .arg = c};
     c->made = made_new(opt->state->objects);
     c->nft = nft_loader_new(opt->base);
     c->round = evtimer_new(opt->base, on_round, c);
@@ -137,12 +145,18 @@ struct pod *cluster_pod(struct cluster *c, struct str ns, struct str ref, struct
     enum kind kind;
     key_split(ref, &first, &rest);
     if (!ns.n) ns = S("default");
-    if (str_is(first, "deploy") || str_is(first, "sts") || str_is(first, "ds")) kind_lookup(first, &kind);
-    else if (!first.n || !kind_lookup(first, &kind)) kind = KIND_COUNT;
+    if (str_is(first, "deploy") || str_is(first, "sts") || str_is(first, "ds"))
+        kind_lookup(first, &kind);
+    else if (!first.n || !kind_lookup(first, &kind))
+        kind = KIND_COUNT;
     struct entry *e = map_get(&c->entries, first.n ? ref : key_of(a, ns, ref));
     if (e && e->pod) return e->pod;
     if (kind == KIND_POD && (e = map_get(&c->entries, key_of(a, ns, rest))) && e->pod) return e->pod;
-    struct pod *p = kind < KIND_COUNT ? of_owner(c, str_fmt(a, "%s/%.*s/%.*s", kind_info(kind)->name, STR_FMT(ns), STR_FMT(rest))) : NULL;
-    if (!p) err_set(err, "there is no pod %.*s%s%.*s; osm status lists them", STR_FMT(first.n ? STR_NULL : ns), first.n ? "" : "/", STR_FMT(ref));
+    struct pod *p = kind < KIND_COUNT
+                        ? of_owner(c, str_fmt(a, "%s/%.*s/%.*s", kind_info(kind)->name, STR_FMT(ns), STR_FMT(rest)))
+                        : NULL;
+    if (!p)
+        err_set(err, "there is no pod %.*s%s%.*s; osm status lists them", STR_FMT(first.n ? STR_NULL : ns),
+                first.n ? "" : "/", STR_FMT(ref));
     return p;
 }

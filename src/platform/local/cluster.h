@@ -14,10 +14,10 @@
 struct cluster_options {
     struct event_base *base;
     const struct state *state;
-    const char *dir;               /* the user's folder */
+    const char *dir; /* the user's folder */
     const struct image_table *images;
-    struct strs no_mesh;           /* namespaces that, undeclared, are not in the mesh */
-    const char *osm, *envoy;       /* programs of the sidecar */
+    struct strs no_mesh;     /* namespaces that, undeclared, are not in the mesh */
+    const char *osm, *envoy; /* programs of the sidecar */
     struct strs hidden;
     /* A pod came, changed or went; a line for people. */
     void (*tell)(void *arg, const char *line);
@@ -31,7 +31,7 @@ struct entry {
     struct str owner;    /* "Deployment/ns/name"; empty: a Pod of the manifests */
     struct str revision; /* hash of what it was made from */
     int64_t ordinal, serial;
-    unsigned round;      /* pod NULL: the last one that refused it */
+    unsigned round; /* pod NULL: the last one that refused it */
     bool was_ready;
     struct arena *arena;
 };
@@ -45,9 +45,9 @@ struct cluster {
     struct made *made;
     struct dns *dns;
     struct nft_loader *nft;
-    struct map entries;     /* "ns/name" → struct entry */
-    struct map jobs;        /* "ns/name" → when first seen, unix seconds */
-    struct map addresses;   /* Service key → its address, kept while it lives (malloc'd) */
+    struct map entries;       /* "ns/name" → struct entry */
+    struct map jobs;          /* "ns/name" → when first seen, unix seconds */
+    struct map addresses;     /* Service key → its address, kept while it lives (malloc'd) */
     unsigned char used[8192]; /* bit per host part of a pod's address */
     unsigned next_number, round_number;
     int64_t serial;

@@ -46,8 +46,13 @@ static struct entry *entry_new(struct cluster *c, const struct pod_plan *plan)
 {
     struct arena *a = arena_new();
     struct entry *e = arena_make(a, struct entry);
-    *e = (struct entry){.arena = a, .ns = str_dup(a, plan->ns), .name = str_dup(a, plan->name), .owner = str_dup(a, plan->owner),
-                        .revision = str_dup(a, plan->revision), .ordinal = plan->ordinal, .serial = ++c->serial};
+    *e = (struct entry){.arena = a,
+                        .ns = str_dup(a, plan->ns),
+                        .name = str_dup(a, plan->name),
+                        .owner = str_dup(a, plan->owner),
+                        .revision = str_dup(a, plan->revision),
+                        .ordinal = plan->ordinal,
+                        .serial = ++c->serial};
     e->key = key_of(a, plan->ns, plan->name);
     map_put(&c->entries, e->key, e);
     return e;
@@ -127,8 +132,8 @@ static struct str new_uuid(struct arena *a)
     if (RAND_bytes(b, sizeof b) != 1) abort();
     b[6] = (unsigned char)((b[6] & 15) | 64);
     b[8] = (unsigned char)((b[8] & 63) | 128);
-    return str_fmt(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-                   b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return str_fmt(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+                   b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static struct inject_settings settings(struct cluster *c, struct arena *a)
@@ -144,7 +149,8 @@ static struct inject_settings settings(struct cluster *c, struct arena *a)
                                     .controller = str_fmt(a, "%s:%d", NET_OUTER_ADDRESS, PORT_XDS),
                                     .log_level = s->log_level,
                                     .generation = S("1"),
-                                    .local_proxy_mode = s->local_proxy_mode == PROXY_POD_IP ? S("PodIP") : S("Localhost"),
+                                    .local_proxy_mode =
+                                        s->local_proxy_mode == PROXY_POD_IP ? S("PodIP") : S("Localhost"),
                                     .privileged_init = s->privileged_init,
                                     .resources = s->resources,
                                     .outbound_ports = t->out_ports_exclude,
@@ -160,7 +166,7 @@ static struct kvs pairs(struct arena *a, const json_t *map)
     LIST(struct kv) out = {0};
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)map, key, value)
+    json_object_foreach((json_t *)map, key, value)
         list_push(a, &out, ((struct kv){str_dup(a, str_of(key)), str_dup(a, str_of(json_string_value(value)))}));
     return (struct kvs){out.v, out.n};
 }
@@ -207,7 +213,8 @@ static bool complete(struct cluster *c, const struct pod_plan *plan, struct err 
     if (!account.n) account = doc_text(doc, "spec.serviceAccount");
     if (!account.n) account = S("default");
     account = str_dup(a, account);
-    if (!store_peek(c->store, KIND_SERVICE_ACCOUNT, key_of(a, plan->ns, account)) && !made_get(c->made, KIND_SERVICE_ACCOUNT, plan->ns, account))
+    if (!store_peek(c->store, KIND_SERVICE_ACCOUNT, key_of(a, plan->ns, account)) &&
+        !made_get(c->made, KIND_SERVICE_ACCOUNT, plan->ns, account))
         return err_set(err, "there is no ServiceAccount %.*s/%.*s", STR_FMT(plan->ns), STR_FMT(account));
     doc_put(doc, "spec.serviceAccountName", doc_str(account));
     doc_put(doc, "spec.nodeName", json_string("local"));
@@ -234,7 +241,8 @@ static void refuse(struct cluster *c, const struct pod_plan *refused, const stru
         struct arena *a SCOPED_ARENA = arena_new();
         tell(c, e, str_fmt(a, "cannot be started: %s", why->text).p);
     }
-    doc_put(plan->doc, "status", json_pack("{s:s, s:s, s:s}", "phase", "Pending", "reason", "Refused", "message", why->text));
+    doc_put(plan->doc, "status",
+            json_pack("{s:s, s:s, s:s}", "phase", "Pending", "reason", "Refused", "message", why->text));
     made_set(c->made, KIND_POD, e->ns, e->name, plan->doc);
 }
 
@@ -265,7 +273,11 @@ void cluster_bare_pods(struct cluster *c)
         hash128_hex(o->hash, hex);
         if (e && e->pod && !str_is(e->revision, hex)) pod_delete(e->pod); /* the edited one follows when it is gone */
         if (e && e->pod) continue;
-        struct pod_plan plan = {.doc = json_deep_copy(o->raw), .ns = o->meta.ns, .name = o->meta.name, .revision = str_of(hex), .ordinal = -1};
+        struct pod_plan plan = {.doc = json_deep_copy(o->raw),
+                                .ns = o->meta.ns,
+                                .name = o->meta.name,
+                                .revision = str_of(hex),
+                                .ordinal = -1};
         cluster_make_pod(c, &plan);
     }
 }

@@ -15,7 +15,8 @@ static void make_namespace(struct cluster *c, struct str ns, bool in_mesh)
         json_object_set_new(labels, LABEL_MONITORED_BY, json_string(NAME_MESH));
         json_object_set_new(annotations, ANNOTATION_INJECT, json_string("enabled"));
     }
-    made_set(c->made, KIND_NAMESPACE, STR_NULL, ns, json_pack("{s:{s:o, s:o}}", "metadata", "labels", labels, "annotations", annotations));
+    made_set(c->made, KIND_NAMESPACE, STR_NULL, ns,
+             json_pack("{s:{s:o, s:o}}", "metadata", "labels", labels, "annotations", annotations));
 }
 
 static struct strs used_namespaces(struct cluster *c, struct arena *a)
@@ -28,8 +29,10 @@ static struct strs used_namespaces(struct cluster *c, struct arena *a)
         for (each(key, keys)) {
             struct str ns, name;
             key_split(*key, &ns, &name);
-            if (k == KIND_NAMESPACE) list_push(a, &all, *key);
-            else if (ns.n) list_push(a, &all, ns);
+            if (k == KIND_NAMESPACE)
+                list_push(a, &all, *key);
+            else if (ns.n)
+                list_push(a, &all, ns);
         }
     }
     return strs_sort_unique(all);
@@ -82,8 +85,10 @@ static void give_addresses(struct cluster *c, struct services all, struct arena 
     for (each(s, all)) {
         struct strs given = kube_service_addresses(s->body);
         char *kept = map_get(&c->addresses, key_of(a, s->o->meta.ns, s->o->meta.name));
-        if (given.n) s->address = given.v[0];
-        else if (wants_address(s->body) && kept) s->address = str_of(kept);
+        if (given.n)
+            s->address = given.v[0];
+        else if (wants_address(s->body) && kept)
+            s->address = str_of(kept);
         if (s->address.n) map_put(&used, s->address, s);
     }
     for (each(s, all)) {
@@ -105,7 +110,8 @@ static struct endpoint_pods pods_of(struct cluster *c, struct arena *a)
     for (each(k, keys)) {
         const struct entry *e = map_get(&c->entries, *k);
         if (!e->pod) continue;
-        struct endpoint_pod p = {pod_document(e->pod), pod_is_ready(e->pod), pod_is_deleting(e->pod), pod_is_finished(e->pod)};
+        struct endpoint_pod p = {pod_document(e->pod), pod_is_ready(e->pod), pod_is_deleting(e->pod),
+                                 pod_is_finished(e->pod)};
         list_push(a, &out, p);
     }
     return out;
@@ -160,11 +166,13 @@ static void add_targets(struct nft_service *out, const json_t *slice, struct str
 {
     size_t i, k;
     json_t *p, *e;
-    json_array_foreach (doc_at(slice, "ports"), i, p) {
+    json_array_foreach(doc_at(slice, "ports"), i, p)
+    {
         if (!str_eq(doc_text(p, "name"), port_name)) continue;
-        json_array_foreach (doc_at(slice, "endpoints"), k, e)
-            if (doc_flag(e, "conditions.ready", true))
-                list_push(a, &out->targets, ((struct nft_target){str_of(json_string_value(json_array_get(doc_at(e, "addresses"), 0))), doc_int(p, "port", 0)}));
+        json_array_foreach(doc_at(slice, "endpoints"), k, e) if (doc_flag(e, "conditions.ready", true))
+            list_push(a, &out->targets,
+                      ((struct nft_target){str_of(json_string_value(json_array_get(doc_at(e, "addresses"), 0))),
+                                           doc_int(p, "port", 0)}));
     }
 }
 

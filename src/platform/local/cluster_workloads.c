@@ -15,7 +15,7 @@ struct round {
     struct cluster *c;
     struct arena *a;
     const struct object *o;
-    struct str owner;    /* "Deployment/ns/name" */
+    struct str owner; /* "Deployment/ns/name" */
     json_t *template;
     char revision[33];
     struct pod_views pods;
@@ -59,15 +59,17 @@ static void label(json_t *doc, const char *key, struct str value)
 
 static void set_owner(json_t *doc, const char *version, const char *kind, struct str name)
 {
-    doc_put(doc, "metadata.ownerReferences", json_pack("[{s:s, s:s, s:o, s:s, s:b}]", "apiVersion", version, "kind", kind, "name",
-                                                       doc_str(name), "uid", "", "controller", 1));
+    doc_put(doc, "metadata.ownerReferences",
+            json_pack("[{s:s, s:s, s:o, s:s, s:b}]", "apiVersion", version, "kind", kind, "name", doc_str(name), "uid",
+                      "", "controller", 1));
 }
 
 /* Five letters and digits without vowels, as Kubernetes ends names. */
 static const char *suffix(struct round *r)
 {
     static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-    struct str seed = str_fmt(r->a, "%.*s %lld %lld", STR_FMT(r->owner), (long long)++r->c->serial, (long long)clock_mono_ns());
+    struct str seed =
+        str_fmt(r->a, "%.*s %lld %lld", STR_FMT(r->owner), (long long)++r->c->serial, (long long)clock_mono_ns());
     uint64_t h = hash128_of(seed.p, seed.n).lo;
     char *out = arena_alloc(r->a, 6);
     for (int i = 0; i < 5; i++, h /= 27) out[i] = letters[h % 27];
@@ -103,11 +105,14 @@ static void add_claims(struct round *r, json_t *doc, struct str pod, const json_
 {
     size_t i;
     json_t *t;
-    json_array_foreach (templates, i, t) {
-        struct str volume = doc_text(t, "metadata.name"), claim = str_fmt(r->a, "%.*s-%.*s", STR_FMT(volume), STR_FMT(pod));
+    json_array_foreach(templates, i, t)
+    {
+        struct str volume = doc_text(t, "metadata.name"),
+                   claim = str_fmt(r->a, "%.*s-%.*s", STR_FMT(volume), STR_FMT(pod));
         if (!doc_at(doc, "spec.volumes")) doc_put(doc, "spec.volumes", json_array());
-        json_array_append_new(doc_at(doc, "spec.volumes"), json_pack("{s:o, s:{s:o}}", "name", doc_str(volume),
-                                                                     "persistentVolumeClaim", "claimName", doc_str(claim)));
+        json_array_append_new(
+            doc_at(doc, "spec.volumes"),
+            json_pack("{s:o, s:{s:o}}", "name", doc_str(volume), "persistentVolumeClaim", "claimName", doc_str(claim)));
     }
 }
 
@@ -130,17 +135,23 @@ static void make_claims(struct round *r, const struct kube_stateful_set *s)
     size_t i;
     json_t *t;
     for (int64_t n = s->spec.ordinals.start; n < s->spec.ordinals.start + s->spec.replicas; n++)
-        json_array_foreach (s->spec.claim_templates, i, t) {
-            struct str name = str_fmt(r->a, "%.*s-%.*s-%lld", STR_FMT(doc_text(t, "metadata.name")), STR_FMT(r->o->meta.name), (long long)n);
+        json_array_foreach(s->spec.claim_templates, i, t)
+        {
+            struct str name = str_fmt(r->a, "%.*s-%.*s-%lld", STR_FMT(doc_text(t, "metadata.name")),
+                                      STR_FMT(r->o->meta.name), (long long)n);
             json_t *spec = doc_at(t, "spec");
-            made_set(r->c->made, KIND_PERSISTENT_VOLUME_CLAIM, r->o->meta.ns, name, json_pack("{s:O}", "spec", spec ? spec : json_null()));
+            made_set(r->c->made, KIND_PERSISTENT_VOLUME_CLAIM, r->o->meta.ns, name,
+                     json_pack("{s:O}", "spec", spec ? spec : json_null()));
         }
 }
 
 static void make(struct round *r, int64_t ordinal)
 {
-    struct pod_plan plan = {.doc = json_deep_copy(r->template), .ns = r->o->meta.ns, .owner = r->owner,
-                            .revision = str_of(r->revision), .ordinal = ordinal};
+    struct pod_plan plan = {.doc = json_deep_copy(r->template),
+                            .ns = r->o->meta.ns,
+                            .owner = r->owner,
+                            .revision = str_of(r->revision),
+                            .ordinal = ordinal};
     if (r->o->kind == KIND_DEPLOYMENT) of_deployment(r, plan.doc, &plan.name);
     if (r->o->kind == KIND_DAEMON_SET) of_daemon_set(r, plan.doc, &plan.name);
     if (r->o->kind == KIND_JOB) of_job(r, plan.doc, &plan.name);
@@ -166,7 +177,9 @@ static void carry_out(struct round *r)
 static void deployment(struct round *r)
 {
     const struct kube_deployment_spec *s = &kube_deployment_of(r->o)->spec;
-    struct deployment_want want = {.replicas = s->replicas, .recreate = s->strategy.type == KUBE_STRATEGY_RECREATE, .revision = str_of(r->revision)};
+    struct deployment_want want = {.replicas = s->replicas,
+                                   .recreate = s->strategy.type == KUBE_STRATEGY_RECREATE,
+                                   .revision = str_of(r->revision)};
     want.surge = kube_scaled(s->strategy.rolling.max_surge, s->replicas, true);
     want.unavailable = kube_scaled(s->strategy.rolling.max_unavailable, s->replicas, false);
     if (!s->paused) deployment_plan(&want, r->pods, r->a, &r->steps);
@@ -175,16 +188,20 @@ static void deployment(struct round *r)
 static void stateful_set(struct round *r)
 {
     const struct kube_stateful_set_spec *s = &kube_stateful_set_of(r->o)->spec;
-    struct stateful_want want = {.replicas = s->replicas, .start = s->ordinals.start, .partition = s->update.rolling.partition,
+    struct stateful_want want = {.replicas = s->replicas,
+                                 .start = s->ordinals.start,
+                                 .partition = s->update.rolling.partition,
                                  .parallel = s->pod_management == KUBE_MANAGEMENT_PARALLEL,
-                                 .on_delete = s->update.type == KUBE_UPDATE_ON_DELETE, .revision = str_of(r->revision)};
+                                 .on_delete = s->update.type == KUBE_UPDATE_ON_DELETE,
+                                 .revision = str_of(r->revision)};
     make_claims(r, kube_stateful_set_of(r->o));
     stateful_plan(&want, r->pods, r->a, &r->steps);
 }
 
 static void daemon_set(struct round *r)
 {
-    daemon_plan(str_of(r->revision), kube_daemon_set_of(r->o)->spec.update.type == KUBE_UPDATE_ON_DELETE, r->pods, r->a, &r->steps);
+    daemon_plan(str_of(r->revision), kube_daemon_set_of(r->o)->spec.update.type == KUBE_UPDATE_ON_DELETE, r->pods, r->a,
+                &r->steps);
 }
 
 static void job(struct round *r)
@@ -193,7 +210,8 @@ static void job(struct round *r)
     struct str key = key_of(r->a, r->o->meta.ns, r->o->meta.name);
     int64_t now = clock_unix_s(), started = (int64_t)(intptr_t)map_get(&r->c->jobs, key);
     if (!started) map_put(&r->c->jobs, key, (void *)(intptr_t)(started = now));
-    struct job_want want = {.parallelism = s->parallelism, .backoff_limit = s->backoff_limit, .now = now, .suspend = s->suspend};
+    struct job_want want = {
+        .parallelism = s->parallelism, .backoff_limit = s->backoff_limit, .now = now, .suspend = s->suspend};
     want.completions = s->completions.is_set ? s->completions.v : s->parallelism > 1 ? -1 : 1;
     if (s->active_deadline_s.is_set) want.deadline = started + s->active_deadline_s.v;
     job_plan(&want, r->pods, r->a, &r->steps);
@@ -201,7 +219,8 @@ static void job(struct round *r)
 
 static int64_t sooner(int64_t a, int64_t b) { return !a || (b && b < a) ? b : a; }
 
-static int64_t each_of(struct cluster *c, enum kind kind, void (*plan)(struct round *), json_t *(*template)(const struct object *))
+static int64_t each_of(struct cluster *c, enum kind kind, void (*plan)(struct round *),
+                       json_t *(*template)(const struct object *))
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct strs keys = store_keys(c->store, kind, a);

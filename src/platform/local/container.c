@@ -35,7 +35,7 @@ static struct strs words(struct arena *a, const json_t *list, struct strs env)
     LIST(struct str) out = {0};
     size_t i;
     json_t *w;
-    json_array_foreach (list, i, w) list_push(a, &out, env_expand(str_of(json_string_value(w)), env, a));
+    json_array_foreach(list, i, w) list_push(a, &out, env_expand(str_of(json_string_value(w)), env, a));
     return (struct strs){out.v, out.n};
 }
 
@@ -47,8 +47,8 @@ static const char *const *c_strings(struct arena *a, struct strs one, struct str
     return out;
 }
 
-static bool command(struct container *c, const struct image *image, struct arena *a, struct strs env, struct process_spec *out,
-                    struct err *err)
+static bool command(struct container *c, const struct image *image, struct arena *a, struct strs env,
+                    struct process_spec *out, struct err *err)
 {
     struct strs argv = words(a, doc_at(c->spec, "command"), env), args = words(a, doc_at(c->spec, "args"), env);
     if (!argv.n && image) {
@@ -71,7 +71,8 @@ static int64_t security(const struct container *c, const char *field, int64_t ot
     return doc_int(c->spec, path, otherwise);
 }
 
-static bool identity(struct container *c, const struct image *image, struct arena *a, struct process_spec *out, struct err *err)
+static bool identity(struct container *c, const struct image *image, struct arena *a, struct process_spec *out,
+                     struct err *err)
 {
     const json_t *context = doc_at(c->spec, "securityContext");
     LIST(int64_t) groups = {0};
@@ -79,20 +80,27 @@ static bool identity(struct container *c, const struct image *image, struct aren
     json_t *g;
     out->uid = (uid_t)security(c, "runAsUser", image && image->user >= 0 ? image->user : 0);
     out->gid = (gid_t)security(c, "runAsGroup", 0);
-    json_array_foreach (doc_at(c->pod->doc, "spec.securityContext.supplementalGroups"), i, g)
+    json_array_foreach(doc_at(c->pod->doc, "spec.securityContext.supplementalGroups"), i, g)
         list_push(a, &groups, json_integer_value(g));
     int64_t fs = doc_int(c->pod->doc, "spec.securityContext.fsGroup", -1);
     if (fs >= 0) list_push(a, &groups, fs);
     out->groups = (struct ints){groups.v, groups.n};
     out->no_new_privs = !doc_flag(context, "allowPrivilegeEscalation", true);
-    bool not_root = doc_flag(context, "runAsNonRoot", doc_flag(c->pod->doc, "spec.securityContext.runAsNonRoot", false));
+    bool not_root =
+        doc_flag(context, "runAsNonRoot", doc_flag(c->pod->doc, "spec.securityContext.runAsNonRoot", false));
     if (not_root && out->uid == 0) return err_set(err, "runAsNonRoot is set, but the container would run as root");
     return capability_of_json(context, &out->capabilities, err);
 }
 
-static bool is_ours(const struct container *c) { return str_is(c->name, CONTAINER_SIDECAR) || str_is(c->name, CONTAINER_CAPTURE); }
+static bool is_ours(const struct container *c)
+{
+    return str_is(c->name, CONTAINER_SIDECAR) || str_is(c->name, CONTAINER_CAPTURE);
+}
 
-static const struct image *image_of(const struct container *c) { return image_find(c->pod->host->images, doc_text(c->spec, "image")); }
+static const struct image *image_of(const struct container *c)
+{
+    return image_find(c->pod->host->images, doc_text(c->spec, "image"));
+}
 
 bool container_process(struct container *c, struct arena *a, struct process_spec *out, struct err *err)
 {
@@ -112,20 +120,25 @@ bool container_process(struct container *c, struct arena *a, struct process_spec
 
 /* ---- its file system ---- */
 
-static void mount_file(struct container *c, struct arena *a, struct root_spec *root, const char *name, const char *target)
+static void mount_file(struct container *c, struct arena *a, struct root_spec *root, const char *name,
+                       const char *target)
 {
-    list_push(a, &root->mounts, ((struct root_mount){.source = str_fmt(a, "%s/%s", c->pod->dir, name).p, .target = target}));
+    list_push(a, &root->mounts,
+              ((struct root_mount){.source = str_fmt(a, "%s/%s", c->pod->dir, name).p, .target = target}));
 }
 
 static bool mount_volume(struct container *c, const json_t *m, struct arena *a, struct root_spec *root, struct err *err)
 {
     const struct volume *v = volumes_find(&c->pod->volumes, doc_text(m, "name"));
     struct str sub = doc_text(m, "subPath"), target = doc_text(m, "mountPath");
-    if (!v) return err_set(err, "volumeMounts names '%.*s', which is no volume of the pod", STR_FMT(doc_text(m, "name")));
+    if (!v)
+        return err_set(err, "volumeMounts names '%.*s', which is no volume of the pod", STR_FMT(doc_text(m, "name")));
     if (!str_starts(target, S("/"))) target = str_fmt(a, "/%.*s", STR_FMT(target));
-    list_push(a, &root->mounts, ((struct root_mount){.source = v->path, .sub = sub.n ? str_c(a, sub) : NULL,
-                                                     .target = str_c(a, target),
-                                                     .read_only = v->read_only || doc_flag(m, "readOnly", false)}));
+    list_push(a, &root->mounts,
+              ((struct root_mount){.source = v->path,
+                                   .sub = sub.n ? str_c(a, sub) : NULL,
+                                   .target = str_c(a, target),
+                                   .read_only = v->read_only || doc_flag(m, "readOnly", false)}));
     return true;
 }
 
@@ -145,12 +158,14 @@ static bool file_system(struct container *c, struct arena *a, struct root_spec *
     mount_file(c, a, root, "hosts", "/etc/hosts");
     mount_file(c, a, root, "hostname", "/etc/hostname");
     if (is_ours(c)) {
-        list_push(a, &root->mounts, ((struct root_mount){.source = host->osm, .target = "/usr/local/bin/osm", .read_only = true}));
+        list_push(a, &root->mounts,
+                  ((struct root_mount){.source = host->osm, .target = "/usr/local/bin/osm", .read_only = true}));
         if (host->envoy)
-            list_push(a, &root->mounts, ((struct root_mount){.source = host->envoy, .target = "/usr/local/bin/envoy", .read_only = true}));
+            list_push(
+                a, &root->mounts,
+                ((struct root_mount){.source = host->envoy, .target = "/usr/local/bin/envoy", .read_only = true}));
     }
-    json_array_foreach (doc_at(c->spec, "volumeMounts"), i, m)
-        if (!mount_volume(c, m, a, root, err)) return false;
+    json_array_foreach(doc_at(c->spec, "volumeMounts"), i, m) if (!mount_volume(c, m, a, root, err)) return false;
     return tree_remove(root->dir, err) && dir_make(root->dir, 0755, err);
 }
 
@@ -187,7 +202,8 @@ static void on_verdict(void *arg, enum probe_kind kind, bool ok, const char *why
         became_started(c);
     }
     if (kind != PROBE_READINESS && !ok) {
-        log_info("pod %.*s: container %.*s: %s failed (%s), restarting", STR_FMT(c->pod->key), STR_FMT(c->name), probe_names[kind], why);
+        log_info("pod %.*s: container %.*s: %s failed (%s), restarting", STR_FMT(c->pod->key), STR_FMT(c->name),
+                 probe_names[kind], why);
         const json_t *probe = doc_at(c->spec, probe_names[kind]);
         c->by_liveness = true;
         container_stop(c, doc_int(probe, "terminationGracePeriodSeconds", c->pod->grace_s));
@@ -199,8 +215,15 @@ static void start_probe(struct container *c, enum probe_kind kind)
 {
     const json_t *probe = doc_at(c->spec, probe_names[kind]);
     if (!probe) return;
-    struct probe_spec spec = {.base = c->pod->host->base, .http = c->pod->host->http, .kind = kind, .probe = probe,
-                              .container = c->spec, .address = c->pod->address, .exec = probe_exec, .verdict = on_verdict, .arg = c};
+    struct probe_spec spec = {.base = c->pod->host->base,
+                              .http = c->pod->host->http,
+                              .kind = kind,
+                              .probe = probe,
+                              .container = c->spec,
+                              .address = c->pod->address,
+                              .exec = probe_exec,
+                              .verdict = on_verdict,
+                              .arg = c};
     c->probes[kind] = probe_new(&spec);
 }
 
@@ -220,7 +243,9 @@ static void back_off(struct container *c)
 {
     if (clock_mono_ns() - c->started_mono > (int64_t)BACKOFF_FORGET_S * 1000000000) c->backoff_s = 0;
     int wait = c->restarts == 0 ? 0 : c->backoff_s;
-    c->backoff_s = c->backoff_s == 0 ? BACKOFF_FIRST_S : c->backoff_s * 2 > BACKOFF_MAX_S ? BACKOFF_MAX_S : c->backoff_s * 2;
+    c->backoff_s = c->backoff_s == 0                  ? BACKOFF_FIRST_S
+                   : c->backoff_s * 2 > BACKOFF_MAX_S ? BACKOFF_MAX_S
+                                                      : c->backoff_s * 2;
     c->restarts++;
     c->phase = CONTAINER_WAITING;
     c->is_due = wait == 0;
@@ -239,8 +264,10 @@ static void on_end(void *arg, int status)
     c->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     c->exit_code = c->signal ? 128 + c->signal : WEXITSTATUS(status);
     c->phase = CONTAINER_DONE;
-    if (never_ran) note(c, "ContainerCannotRun", why.text);
-    else note(c, c->exit_code ? "Error" : "Completed", "");
+    if (never_ran)
+        note(c, "ContainerCannotRun", why.text);
+    else
+        note(c, c->exit_code ? "Error" : "Completed", "");
     if (never_ran) log_warn("pod %.*s: container %.*s: %s", STR_FMT(c->pod->key), STR_FMT(c->name), why.text);
     c->stopping = c->by_liveness = false;
     if (pod_restarts(c->pod, c)) back_off(c);
@@ -268,7 +295,8 @@ static bool try_start(struct container *c, struct err *err)
     struct root_spec root;
     struct process_spec spec = {.in = -1};
     if (!container_process(c, a, &spec, err) || !file_system(c, a, &root, err)) return false;
-    if (!c->log) c->log = log_file_new(c->pod->host->base, str_fmt(a, "%s/%.*s.log", c->pod->log_dir, STR_FMT(c->name)).p, err);
+    if (!c->log)
+        c->log = log_file_new(c->pod->host->base, str_fmt(a, "%s/%.*s.log", c->pod->log_dir, STR_FMT(c->name)).p, err);
     if (!c->log) return false;
     spec.root = &root;
     spec.out = spec.err = log_file_fd(c->log, spec.uid);
@@ -279,8 +307,7 @@ static size_t command_words(const json_t *list, const char **argv, size_t max)
 {
     size_t i, n = 0;
     json_t *word;
-    json_array_foreach (list, i, word)
-        if (n < max) argv[n++] = json_string_value(word);
+    json_array_foreach(list, i, word) if (n < max) argv[n++] = json_string_value(word);
     argv[n] = NULL;
     return n;
 }
@@ -308,8 +335,10 @@ void container_start(struct container *c)
     reaper_watch(c->process.pid, on_end, c);
     post_start(c);
     if (c->role == ROLE_INIT) return;
-    if (doc_at(c->spec, probe_names[PROBE_STARTUP])) start_probe(c, PROBE_STARTUP);
-    else became_started(c);
+    if (doc_at(c->spec, probe_names[PROBE_STARTUP]))
+        start_probe(c, PROBE_STARTUP);
+    else
+        became_started(c);
 }
 
 /* preStop first; its end, or that of the grace period, is what ends the process. */
@@ -354,8 +383,10 @@ static void call_hook(struct container *c, const json_t *get)
     struct arena *a SCOPED_ARENA = arena_new();
     struct str path = doc_text(get, "path");
     struct http_call_options opt = {.no_verify = true};
-    opt.url = str_fmt(a, "%s://%s:%d%s%.*s", str_is(doc_text(get, "scheme"), "HTTPS") ? "https" : "http", c->pod->address,
-                      probe_port(c->spec, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path)).p;
+    opt.url =
+        str_fmt(a, "%s://%s:%d%s%.*s", str_is(doc_text(get, "scheme"), "HTTPS") ? "https" : "http", c->pod->address,
+                probe_port(c->spec, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path))
+            .p;
     c->hook_call = http_call_start(c->pod->host->http, &opt, on_hook_answer, c);
 }
 
@@ -368,14 +399,21 @@ void container_stop(struct container *c, int64_t grace_s)
     arm(c->kill, grace_s);
     if (grace_s > 0 && get) return call_hook(c, get);
     c->hook = grace_s > 0 ? run_hook(c, hook) : 0;
-    if (c->hook) reaper_watch(c->hook, on_hook_end, c);
-    else kill(c->process.pid, grace_s > 0 ? SIGTERM : SIGKILL);
+    if (c->hook)
+        reaper_watch(c->hook, on_hook_end, c);
+    else
+        kill(c->process.pid, grace_s > 0 ? SIGTERM : SIGKILL);
 }
 
 void container_init(struct container *c, struct pod *p, const json_t *spec, enum role role)
 {
-    *c = (struct container){.pod = p, .spec = spec, .name = doc_text(spec, "name"), .role = role, .is_due = true,
-                            .reason = "PodInitializing", .process.status = -1};
+    *c = (struct container){.pod = p,
+                            .spec = spec,
+                            .name = doc_text(spec, "name"),
+                            .role = role,
+                            .is_due = true,
+                            .reason = "PodInitializing",
+                            .process.status = -1};
     c->due = evtimer_new(p->host->base, on_due, c);
     c->kill = evtimer_new(p->host->base, on_grace_over, c);
 }

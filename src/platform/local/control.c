@@ -14,7 +14,8 @@
 bool control_address(const char *path, struct sockaddr_un *out, struct err *err)
 {
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof out->sun_path) return err_set(err, "the state directory's path %s is too long for a socket", path);
+    if (strlen(path) >= sizeof out->sun_path)
+        return err_set(err, "the state directory's path %s is too long for a socket", path);
     memcpy(out->sun_path, path, strlen(path) + 1);
     return true;
 }
@@ -25,8 +26,10 @@ int control_open(const char *path, struct err *err)
     int fd SCOPED_FD = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (!control_address(path, &to, err)) return -1;
     if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return STEAL_FD(fd);
-    if (errno == EACCES) err_set(err, "only root may talk to the local mesh");
-    else err_set(err, "no local mesh is running here; osm local up DIR starts one");
+    if (errno == EACCES)
+        err_set(err, "only root may talk to the local mesh");
+    else
+        err_set(err, "no local mesh is running here; osm local up DIR starts one");
     return -1;
 }
 

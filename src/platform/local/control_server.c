@@ -47,7 +47,10 @@ static void reply(struct session *s, json_t *answer, int fd)
     json_decref(answer);
 }
 
-static void reply_error(struct session *s, const struct err *err) { reply(s, json_pack("{s:s}", "error", err->text), -1); }
+static void reply_error(struct session *s, const struct err *err)
+{
+    reply(s, json_pack("{s:s}", "error", err->text), -1);
+}
 
 static void answer_status(struct session *s)
 {
@@ -58,11 +61,13 @@ static void answer_status(struct session *s)
     for (each(k, keys)) {
         const struct entry *e = map_get(&c->entries, *k);
         const json_t *doc = e->pod ? pod_document(e->pod) : made_get(c->made, KIND_POD, e->ns, e->name);
-        json_array_append_new(pods, json_pack("{s:o, s:o, s:b, s:b, s:o}", "pod", doc_str(*k), "phase", doc_str(doc_text(doc, "status.phase")),
-                                              "ready", e->pod && pod_is_ready(e->pod), "finished", e->pod && pod_is_finished(e->pod), "message",
-                                              doc_str(doc_text(doc, "status.message"))));
+        json_array_append_new(
+            pods, json_pack("{s:o, s:o, s:b, s:b, s:o}", "pod", doc_str(*k), "phase",
+                            doc_str(doc_text(doc, "status.phase")), "ready", e->pod && pod_is_ready(e->pod), "finished",
+                            e->pod && pod_is_finished(e->pod), "message", doc_str(doc_text(doc, "status.message"))));
     }
-    reply(s, json_pack("{s:i, s:s, s:o}", "pid", s->control->opt.host_pid, "dir", s->control->opt.dir, "pods", pods), -1);
+    reply(s, json_pack("{s:i, s:s, s:o}", "pid", s->control->opt.host_pid, "dir", s->control->opt.dir, "pods", pods),
+          -1);
 }
 
 static struct pod *pod_of(struct session *s, const json_t *m, struct err *err)
@@ -82,15 +87,16 @@ static void answer_logs(struct session *s, const json_t *m)
     size_t i;
     json_t *c;
     for (size_t l = 0; l < 2; l++)
-        json_array_foreach (doc_at(doc, lists[l]), i, c)
-            if (!found && (!want.n || str_eq(want, doc_text(c, "name")))) found = c;
+        json_array_foreach(doc_at(doc, lists[l]), i, c) if (!found && (!want.n || str_eq(want, doc_text(c, "name"))))
+            found = c;
     if (!found) {
         err_set(&err, "pod %.*s has no container '%.*s'", STR_FMT(pod_key(p)), STR_FMT(want));
         return reply_error(s, &err);
     }
     struct str ns, name;
     key_split(pod_key(p), &ns, &name);
-    struct str path = str_fmt(a, "%s/%.*s_%.*s/%.*s.log", s->control->opt.logs, STR_FMT(ns), STR_FMT(name), STR_FMT(doc_text(found, "name")));
+    struct str path = str_fmt(a, "%s/%.*s_%.*s/%.*s.log", s->control->opt.logs, STR_FMT(ns), STR_FMT(name),
+                              STR_FMT(doc_text(found, "name")));
     reply(s, json_pack("{s:o}", "path", doc_str(path)), -1);
 }
 
@@ -111,7 +117,8 @@ static void answer_exec(struct session *s, const json_t *m, const int *fds, int 
     const json_t *words = doc_at(m, "argv");
     const char **argv = arena_array(a, const char *, json_array_size(words) + 1);
     for (size_t i = 0; i < json_array_size(words); i++) argv[i] = json_string_value(json_array_get(words, i));
-    bool ok = p && (n == 3 && argv[0] && !s->process.pid) ? pod_exec(p, doc_text(m, "container"), argv, fds, &s->process, &err)
+    bool ok = p && (n == 3 && argv[0] && !s->process.pid)
+                  ? pod_exec(p, doc_text(m, "container"), argv, fds, &s->process, &err)
               : p ? err_set(&err, "exec needs a command and three streams")
                   : false;
     if (!ok) return reply_error(s, &err);
@@ -137,12 +144,18 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct str op = doc_text(m, "op");
     struct err err = {0};
     if (!m) return session_free(s);
-    if (str_is(op, "status")) answer_status(s);
-    else if (str_is(op, "logs")) answer_logs(s, m);
-    else if (str_is(op, "exec")) answer_exec(s, m, fds, n);
-    else if (str_is(op, "connect")) answer_connect(s, m);
-    else if (str_is(op, "down")) reply(s, json_object(), -1), s->control->opt.down(s->control->opt.arg);
-    else err_set(&err, "the local mesh does not know '%.*s'", STR_FMT(op)), reply_error(s, &err);
+    if (str_is(op, "status"))
+        answer_status(s);
+    else if (str_is(op, "logs"))
+        answer_logs(s, m);
+    else if (str_is(op, "exec"))
+        answer_exec(s, m, fds, n);
+    else if (str_is(op, "connect"))
+        answer_connect(s, m);
+    else if (str_is(op, "down"))
+        reply(s, json_object(), -1), s->control->opt.down(s->control->opt.arg);
+    else
+        err_set(&err, "the local mesh does not know '%.*s'", STR_FMT(op)), reply_error(s, &err);
     for (int i = 0; i < n; i++) close(fds[i]);
 }
 

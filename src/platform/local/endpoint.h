@@ -20,7 +20,8 @@ struct docs {
     json_t **v;
     size_t n;
 };
-struct docs endpoint_slices(const struct meta *meta, const struct kube_service *service, struct endpoint_pods pods, struct arena *a);
+struct docs endpoint_slices(const struct meta *meta, const struct kube_service *service, struct endpoint_pods pods,
+                            struct arena *a);
 
 /* An address for a Service without one: the hash of its key in 10.96.0.0/12, the next free one after it on collision.
  * |used| has the addresses taken, as map keys; the answer is put there. In |a|. */

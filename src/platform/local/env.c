@@ -69,7 +69,8 @@ static struct str all_pairs(const json_t *map, struct arena *a)
     struct buf out SCOPED_BUF = {0};
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)map, key, value) {
+    json_object_foreach((json_t *)map, key, value)
+    {
         buf_fmt(&out, "%s%s=", out.n ? "\n" : "", key);
         buf_json_str(&out, str_of(json_string_value(value)));
     }
@@ -113,8 +114,9 @@ static double quantity(struct str s)
     static const struct {
         const char *suffix;
         double factor;
-    } units[] = {{"Ki", 1024.}, {"Mi", 1048576.}, {"Gi", 1073741824.}, {"Ti", 1099511627776.}, {"m", .001},
-                 {"k", 1e3},    {"M", 1e6},       {"G", 1e9},          {"T", 1e12},             {"", 1}};
+    } units[] = {{"Ki", 1024.}, {"Mi", 1048576.}, {"Gi", 1073741824.}, {"Ti", 1099511627776.},
+                 {"m", .001},   {"k", 1e3},       {"M", 1e6},          {"G", 1e9},
+                 {"T", 1e12},   {"", 1}};
     char text[64], *end;
     snprintf(text, sizeof text, "%.*s", STR_FMT(s));
     double n = strtod(text, &end);
@@ -128,11 +130,13 @@ bool env_resource(const json_t *container, const json_t *ref, struct arena *a, s
     struct str what = doc_text(ref, "resource"), divisor = doc_text(ref, "divisor");
     struct str group = str_cut(&what, '.');
     bool is_cpu = str_is(what, "cpu");
-    if ((!str_is(group, "limits") && !str_is(group, "requests")) || (!is_cpu && !str_is(what, "memory") && !str_is(what, "ephemeral-storage")))
+    if ((!str_is(group, "limits") && !str_is(group, "requests")) ||
+        (!is_cpu && !str_is(what, "memory") && !str_is(what, "ephemeral-storage")))
         return err_set(err, "resource '%.*s' is not one a container can read", STR_FMT(doc_text(ref, "resource")));
     struct str value = doc_text(container, str_fmt(a, "resources.%.*s.%.*s", STR_FMT(group), STR_FMT(what)).p);
     if (!value.p) value = doc_text(container, str_fmt(a, "resources.limits.%.*s", STR_FMT(what)).p);
-    double n = is_cpu ? (double)sysconf(_SC_NPROCESSORS_ONLN) : (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double n = is_cpu ? (double)sysconf(_SC_NPROCESSORS_ONLN)
+                      : (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (value.p) n = quantity(value);
     double unit = divisor.n ? quantity(divisor) : 1;
     int64_t whole = unit > 0 ? (int64_t)(n / unit) : 0;
@@ -163,7 +167,8 @@ static bool from_key(const struct env_input *in, const json_t *ref, enum kind ki
     return err_set(err, "there is no key '%.*s' in %s %.*s", STR_FMT(key), kind_info(kind)->name, STR_FMT(name));
 }
 
-static bool value_from(const struct env_input *in, const json_t *from, struct arena *a, struct str *out, struct err *err)
+static bool value_from(const struct env_input *in, const json_t *from, struct arena *a, struct str *out,
+                       struct err *err)
 {
     const json_t *ref;
     if ((ref = doc_at(from, "fieldRef"))) return env_field(in->pod, doc_text(ref, "fieldPath"), a, out, err);
@@ -173,16 +178,18 @@ static bool value_from(const struct env_input *in, const json_t *from, struct ar
     return err_set(err, "valueFrom names no source that is known here");
 }
 
-static void add_keys(const json_t *map, const json_t *doc, enum kind kind, struct str prefix, struct arena *a, struct vars *vars)
+static void add_keys(const json_t *map, const json_t *doc, enum kind kind, struct str prefix, struct arena *a,
+                     struct vars *vars)
 {
     const char *key;
     json_t *value;
     struct str text;
-    json_object_foreach ((json_t *)map, key, value)
-        if (env_keyed(doc, kind, str_of(key), a, &text)) set(a, vars, str_fmt(a, "%.*s%s", STR_FMT(prefix), key), text);
+    json_object_foreach((json_t *)map, key, value) if (env_keyed(doc, kind, str_of(key), a, &text))
+        set(a, vars, str_fmt(a, "%.*s%s", STR_FMT(prefix), key), text);
 }
 
-static bool from_all(const struct env_input *in, const json_t *from, struct arena *a, struct vars *vars, struct err *err)
+static bool from_all(const struct env_input *in, const json_t *from, struct arena *a, struct vars *vars,
+                     struct err *err)
 {
     enum kind kind = doc_at(from, "secretRef") ? KIND_SECRET : KIND_CONFIG_MAP;
     const json_t *ref = doc_at(from, kind == KIND_SECRET ? "secretRef" : "configMapRef");
@@ -203,9 +210,9 @@ bool env_build(const struct env_input *in, struct arena *a, struct strs *out, st
     set(a, &vars, S("PATH"), S("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
     set(a, &vars, S("HOSTNAME"), doc_text(in->pod, "metadata.name"));
     for (each(kv, in->image)) set(a, &vars, kv->key, kv->value);
-    json_array_foreach (doc_at(in->container, "envFrom"), i, item)
-        if (!from_all(in, item, a, &vars, err)) return false;
-    json_array_foreach (doc_at(in->container, "env"), i, item) {
+    json_array_foreach(doc_at(in->container, "envFrom"), i, item) if (!from_all(in, item, a, &vars, err)) return false;
+    json_array_foreach(doc_at(in->container, "env"), i, item)
+    {
         struct str name = doc_text(item, "name"), value;
         const json_t *from = doc_at(item, "valueFrom");
         if (from && !value_from(in, from, a, &value, err)) return err_wrap(err, "env %.*s", STR_FMT(name));

@@ -10,9 +10,9 @@ struct lookup {
 };
 
 struct env_input {
-    const json_t *pod;       /* with metadata and status.podIP */
+    const json_t *pod; /* with metadata and status.podIP */
     const json_t *container;
-    struct kvs image;        /* the image's variables, below the manifest's */
+    struct kvs image; /* the image's variables, below the manifest's */
     struct lookup lookup;
 };
 

@@ -8,14 +8,17 @@
 #include "base/file.h"
 
 static const struct field image_fields[] = {
-    FIELD(struct image, match, "match", F_STR, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY, .doc = "Shell pattern over the image's name."),
+    FIELD(struct image, match, "match", F_STR, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY,
+          .doc = "Shell pattern over the image's name."),
     FIELD(struct image, layer, "layer", F_STR, .doc = "Directory laid over this machine's root."),
     FIELD(struct image, root, "root", F_STR, .doc = "Directory that stands instead of this machine's root."),
     FIELD(struct image, command, "command", F_STRS, .doc = "Command when the manifest gives none."),
-    FIELD(struct image, args, "args", F_STRS, .doc = "Arguments when the manifest gives neither command nor arguments."),
+    FIELD(struct image, args, "args", F_STRS,
+          .doc = "Arguments when the manifest gives neither command nor arguments."),
     FIELD(struct image, env, "env", F_MAP, .doc = "Environment below the manifest's."),
     FIELD(struct image, working_dir, "workingDir", F_STR, .doc = "Working directory when the manifest gives none."),
-    FIELD(struct image, user, "user", F_INT, .min = -1, .max = 4294967294, .def = "-1", .doc = "User id when the manifest gives none."),
+    FIELD(struct image, user, "user", F_INT, .min = -1, .max = 4294967294, .def = "-1",
+          .doc = "User id when the manifest gives none."),
 };
 static const struct table image_fields_table = TABLE("Image", struct image, image_fields, .flags = TABLE_STRICT);
 static const struct field table_fields[] = {
@@ -29,7 +32,8 @@ static bool resolve(struct arena *a, const char *file, struct str *dir, struct e
     if (!dir->n) return true;
     struct str path = *dir, where = str_of(file);
     ptrdiff_t slash = str_rfind(where, '/');
-    if (path.p[0] != '/') path = str_fmt(a, "%.*s/%.*s", STR_FMT(slash < 0 ? S(".") : str_sub(where, 0, (size_t)slash)), STR_FMT(path));
+    if (path.p[0] != '/')
+        path = str_fmt(a, "%.*s/%.*s", STR_FMT(slash < 0 ? S(".") : str_sub(where, 0, (size_t)slash)), STR_FMT(path));
     char *whole = realpath(str_c(a, path), NULL);
     struct stat st;
     if (!whole || stat(whole, &st) < 0 || !S_ISDIR(st.st_mode)) {

@@ -23,7 +23,8 @@ struct image_table {
     LIST(struct image) images;
 };
 
-/* Reads |path| into |out|, allocated in |a|. Errors name file, line and column; a directory that is not there is one. */
+/* Reads |path| into |out|, allocated in |a|. Errors name file, line and column; a directory that is not there is one.
+ */
 MUST bool image_table_read(const char *path, struct arena *a, struct image_table *out, struct err *err);
 /* The first entry that fits the name, with and without "docker.io/" and "library/", or NULL. */
 const struct image *image_find(const struct image_table *t, struct str name);

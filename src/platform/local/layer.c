@@ -51,10 +51,14 @@ static bool copy_entry(int from, int to, const char *name, struct err *err)
     struct stat st;
     if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return err_errno(err, errno, "%s", name);
     bool done = true;
-    if (S_ISDIR(st.st_mode)) done = copy_dir(from, to, name, err);
-    else if (S_ISREG(st.st_mode)) done = copy_file(from, to, name, err);
-    else if (S_ISLNK(st.st_mode)) done = copy_link(from, to, name, err);
-    else return true;
+    if (S_ISDIR(st.st_mode))
+        done = copy_dir(from, to, name, err);
+    else if (S_ISREG(st.st_mode))
+        done = copy_file(from, to, name, err);
+    else if (S_ISLNK(st.st_mode))
+        done = copy_link(from, to, name, err);
+    else
+        return true;
     if (!done) return false;
     if (fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0) return err_errno(err, errno, "%s", name);
     return S_ISLNK(st.st_mode) || fchmodat(to, name, st.st_mode & 07777, 0) == 0 || err_errno(err, errno, "%s", name);

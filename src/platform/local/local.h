@@ -7,8 +7,8 @@ struct local_options {
     const char *images; /* image table; NULL: none */
     const char *state;  /* --state; NULL: the default */
     struct strs no_mesh;
-    int64_t duration_ns; /* end after so long; 0: never */
-    bool detach;         /* return when the mesh is up */
+    int64_t duration_ns;      /* end after so long; 0: never */
+    bool detach;              /* return when the mesh is up */
     const char *min_validity; /* shortest certificate life, for tests; NULL: the controller's */
 };
 

@@ -51,7 +51,8 @@ static struct str file_key(struct arena *a, enum kind kind, struct str ns, struc
 static void write_file(struct made *m, struct arena *a, struct str key, struct str text)
 {
     struct err err = {0};
-    if (!file_write_atomic(str_fmt(a, "%s/%.*s.json", m->dir, STR_FMT(key)).p, text, 0600, &err)) log_error("%s", err.text);
+    if (!file_write_atomic(str_fmt(a, "%s/%.*s.json", m->dir, STR_FMT(key)).p, text, 0600, &err))
+        log_error("%s", err.text);
 }
 
 static void identify(json_t *doc, enum kind kind, struct str ns, struct str name)

@@ -93,7 +93,10 @@ static bool route_add(struct nl_sock *s, int index, const char *to, const char *
     return rc == 0 || nl_fail(err, rc, "cannot add a route");
 }
 
-void net_pod_address(unsigned host, char *out) { snprintf(out, INET_ADDRSTRLEN, "10.244.%u.%u", host >> 8 & 255, host & 255); }
+void net_pod_address(unsigned host, char *out)
+{
+    snprintf(out, INET_ADDRSTRLEN, "10.244.%u.%u", host >> 8 & 255, host & 255);
+}
 
 bool net_outer_setup(struct err *err)
 {
@@ -131,6 +134,7 @@ bool net_pod_setup(unsigned host, struct err *err)
      * may listen on any port, as the container runtimes have it. */
     return sysctl_set("/proc/sys/net/ipv6/conf/" INNER_LINK "/disable_ipv6", "1", err) &&
            sysctl_set("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", err) && link_up(s, lo, err) &&
-           link_up(s, eth, err) && address_add(s, eth, cidr, err) && route_add(s, eth, NET_OUTER_ADDRESS "/32", NULL, err) &&
+           link_up(s, eth, err) && address_add(s, eth, cidr, err) &&
+           route_add(s, eth, NET_OUTER_ADDRESS "/32", NULL, err) &&
            route_add(s, eth, "0.0.0.0/0", NET_OUTER_ADDRESS, err);
 }

@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 #define NET_OUTER_ADDRESS "10.244.0.1"
-#define NET_POD_RANGE "10.244.0.0/16"
+#define NET_POD_RANGE     "10.244.0.0/16"
 #define NET_SERVICE_RANGE "10.96.0.0/12"
 enum { NET_POD_FIRST = 2, NET_POD_LAST = 65534 }; /* host parts of pod addresses */
 

@@ -12,15 +12,16 @@
 static void add_service(const struct nft_service *s, struct buf *out)
 {
     if (!s->targets.n || s->protocol == KUBE_PROTO_SCTP) return;
-    buf_fmt(out, "    ip daddr %.*s %s dport %lld dnat ip to ", STR_FMT(s->address), s->protocol == KUBE_PROTO_UDP ? "udp" : "tcp",
-            (long long)s->port);
+    buf_fmt(out, "    ip daddr %.*s %s dport %lld dnat ip to ", STR_FMT(s->address),
+            s->protocol == KUBE_PROTO_UDP ? "udp" : "tcp", (long long)s->port);
     if (s->targets.n == 1) {
         buf_fmt(out, "%.*s:%lld\n", STR_FMT(s->targets.v[0].address), (long long)s->targets.v[0].port);
         return;
     }
     buf_fmt(out, "numgen random mod %zu map { ", s->targets.n);
     for (size_t i = 0; i < s->targets.n; i++)
-        buf_fmt(out, "%s%zu : %.*s . %lld", i ? ", " : "", i, STR_FMT(s->targets.v[i].address), (long long)s->targets.v[i].port);
+        buf_fmt(out, "%s%zu : %.*s . %lld", i ? ", " : "", i, STR_FMT(s->targets.v[i].address),
+                (long long)s->targets.v[i].port);
     buf_c(out, " }\n");
 }
 
@@ -34,8 +35,10 @@ static void add_hairpins(struct nft_services services, struct buf *out)
     struct strs unique = strs_sort_unique((struct strs){found.v, found.n});
     if (!unique.n) return;
     buf_c(out, "  set itself {\n    type ipv4_addr . ipv4_addr\n    elements = { ");
-    for (size_t i = 0; i < unique.n; i++) buf_fmt(out, "%s%.*s . %.*s", i ? ", " : "", STR_FMT(unique.v[i]), STR_FMT(unique.v[i]));
-    buf_c(out, " }\n  }\n  chain postrouting {\n    type nat hook postrouting priority 100;\n    ip saddr . ip daddr @itself masquerade\n  }\n");
+    for (size_t i = 0; i < unique.n; i++)
+        buf_fmt(out, "%s%.*s . %.*s", i ? ", " : "", STR_FMT(unique.v[i]), STR_FMT(unique.v[i]));
+    buf_c(out, " }\n  }\n  chain postrouting {\n    type nat hook postrouting priority 100;\n    ip saddr . ip daddr "
+               "@itself masquerade\n  }\n");
 }
 
 void nft_ruleset(struct nft_services services, struct buf *out)
@@ -92,7 +95,8 @@ static void start(struct nft_loader *l)
     l->waits = false;
     if (fd < 0) return (void)log_error("cannot make a file for the ruleset of nft");
     unlink(path);
-    if (write(fd, l->next.p, l->next.n) != (ssize_t)l->next.n) return (void)log_error("cannot write the ruleset of nft");
+    if (write(fd, l->next.p, l->next.n) != (ssize_t)l->next.n)
+        return (void)log_error("cannot write the ruleset of nft");
     lseek(fd, 0, SEEK_SET);
     buf_reset(&l->now);
     buf_str(&l->now, buf_view(&l->next));
@@ -106,8 +110,10 @@ static void start(struct nft_loader *l)
         execl("/usr/sbin/nft", "nft", "-f", "-", NULL);
         _exit(127);
     }
-    if (l->pid > 0) reaper_watch(l->pid, on_end, l);
-    else l->pid = 0;
+    if (l->pid > 0)
+        reaper_watch(l->pid, on_end, l);
+    else
+        l->pid = 0;
 }
 
 void nft_load(struct nft_loader *l, struct str ruleset)

@@ -13,7 +13,7 @@ struct nft_target {
 struct nft_service {
     struct str address;
     int64_t port;
-    int protocol; /* enum kube_ip_protocol; SCTP is passed over */
+    int protocol;                    /* enum kube_ip_protocol; SCTP is passed over */
     LIST(struct nft_target) targets; /* ready ones; empty: no rule, the call is refused as unreachable */
 };
 struct nft_services {

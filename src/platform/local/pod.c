@@ -19,7 +19,7 @@
 #include "platform/local/pod_internal.h"
 #include "platform/local/reaper.h"
 
-enum { RETRY_MS = 250, SIDECAR_GRACE_S = 2, HURRY_S = 3 };
+enum { RETRY_MS = 250, SIDECAR_GRACE_S = 2, HURRY_S = 3, LEAVE_MS = 250 };
 
 void pod_touch(struct pod *p) { event_active(p->retry, EV_TIMEOUT, 0); }
 
@@ -35,7 +35,7 @@ static void add_words(struct buf *b, const char *key, const json_t *list)
 {
     size_t i;
     json_t *w;
-    json_array_foreach (list, i, w) buf_fmt(b, "%s%s", i || !*key ? " " : key, json_string_value(w));
+    json_array_foreach(list, i, w) buf_fmt(b, "%s%s", i || !*key ? " " : key, json_string_value(w));
 }
 
 /* Kubernetes' ClusterFirst, or dnsConfig alone with dnsPolicy None. */
@@ -47,12 +47,14 @@ void pod_resolv_conf(const json_t *pod, struct buf *out)
     size_t i;
     json_t *server;
     if (own) buf_fmt(out, "nameserver %s\n", NET_OUTER_ADDRESS);
-    json_array_foreach (doc_at(config, "nameservers"), i, server) buf_fmt(out, "nameserver %s\n", json_string_value(server));
+    json_array_foreach(doc_at(config, "nameservers"), i, server)
+        buf_fmt(out, "nameserver %s\n", json_string_value(server));
     buf_c(out, "search");
     if (own) buf_fmt(out, " %.*s.svc.cluster.local svc.cluster.local cluster.local", STR_FMT(ns));
     add_words(out, "", doc_at(config, "searches"));
     buf_fmt(out, "\noptions%s", own ? " ndots:5" : "");
-    json_array_foreach (doc_at(config, "options"), i, option) {
+    json_array_foreach(doc_at(config, "options"), i, option)
+    {
         struct str value = doc_text(option, "value");
         buf_fmt(out, " %.*s%s%.*s", STR_FMT(doc_text(option, "name")), value.n ? ":" : "", STR_FMT(value));
     }
@@ -67,7 +69,8 @@ static void hosts_file(const struct pod *p, struct buf *out)
     buf_fmt(out, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n%s\t", p->address);
     if (sub.n) buf_fmt(out, "%.*s.%.*s.%.*s.svc.cluster.local ", STR_FMT(name), STR_FMT(sub), STR_FMT(p->ns));
     buf_fmt(out, "%.*s\n", STR_FMT(name));
-    json_array_foreach (doc_at(p->doc, "spec.hostAliases"), i, alias) {
+    json_array_foreach(doc_at(p->doc, "spec.hostAliases"), i, alias)
+    {
         buf_str(out, doc_text(alias, "ip"));
         add_words(out, "\t", doc_at(alias, "hostnames"));
         buf_char(out, '\n');
@@ -96,18 +99,39 @@ static void forget_tokens(const struct volumes *v)
     for (each(f, v->token_files)) unlink(f->p);
 }
 
+static struct volume_input volume_input(const struct pod *p, struct arena *a)
+{
+    return (struct volume_input){.pod = p->doc,
+                                 .dir = str_fmt(a, "%s/volumes", p->dir).p,
+                                 .claims = p->host->state->claims,
+                                 .tokens = p->host->state->tokens,
+                                 .lookup = p->host->lookup,
+                                 .now = clock_unix_s()};
+}
+
 /* Also renews tokens: a fresh one is there before the old one ends. */
 static bool make_volumes(struct pod *p, struct err *err)
 {
     struct volumes fresh;
-    struct volume_input in = {.pod = p->doc, .dir = str_fmt(p->arena, "%s/volumes", p->dir).p, .claims = p->host->state->claims,
-                              .tokens = p->host->state->tokens, .lookup = p->host->lookup, .now = clock_unix_s()};
+    struct volume_input in = volume_input(p, p->arena);
     if (!volumes_prepare(&in, p->arena, &fresh, err)) return forget_tokens(&fresh), false;
     forget_tokens(&p->volumes);
     p->volumes = fresh;
     p->has_volumes = true;
     if (fresh.refresh) event_add(p->renew, &(struct timeval){.tv_sec = fresh.refresh - in.now});
     return true;
+}
+
+void pod_refresh(struct pod *p)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    struct volumes same;
+    struct volume_input in = volume_input(p, a);
+    in.keep_tokens = true;
+    if (p->has_volumes && p->stage == STAGE_RUN && !volumes_prepare(&in, a, &same, &err))
+        log_warn("pod %.*s: %s", STR_FMT(p->key), err.text);
+    if (!p->has_volumes) pod_touch(p);
 }
 
 static void on_renew(evutil_socket_t fd, short what, void *arg)
@@ -136,8 +160,10 @@ static void on_init_end(void *arg, int status)
     (void)status;
     struct pod *p = arg;
     p->init = 0;
-    if (p->stage == STAGE_STOP_INIT) p->stage = STAGE_ENDED;
-    else sandbox_lost(p);
+    if (p->stage == STAGE_STOP_INIT)
+        p->stage = STAGE_ENDED;
+    else
+        sandbox_lost(p);
     pod_touch(p);
 }
 
@@ -157,7 +183,7 @@ static bool sandbox_start(struct pod *p, struct err *err)
 bool pod_restarts(const struct pod *p, const struct container *c)
 {
     struct str policy = doc_text(p->doc, "spec.restartPolicy");
-    if (p->stage != STAGE_RUN) return false;
+    if (p->stage != STAGE_RUN || p->deleting) return false;
     if (c->role == ROLE_SIDECAR) return true;
     if (str_is(policy, "Never")) return false;
     if (c->role == ROLE_INIT || str_is(policy, "OnFailure")) return c->exit_code != 0;
@@ -237,8 +263,10 @@ static void stop(struct pod *p)
 {
     while (p->stage < STAGE_STOP_INIT && stop_stage(p)) p->stage++;
     if (p->stage != STAGE_STOP_INIT) return;
-    if (p->init) kill(p->init, SIGKILL);
-    else p->stage = STAGE_ENDED;
+    if (p->init)
+        kill(p->init, SIGKILL);
+    else
+        p->stage = STAGE_ENDED;
 }
 
 static void clean(struct pod *p)
@@ -250,9 +278,23 @@ static void clean(struct pod *p)
     if (p->deleting && !tree_remove(p->log_dir, &err)) log_warn("pod %.*s: %s", STR_FMT(p->key), err.text);
 }
 
+/* A deleted pod leaves the endpoints first and is told to end a moment later, so that no new call meets a closed
+ * port: what preStop sleeps are for elsewhere. */
+static void leave(struct pod *p)
+{
+    int64_t left_ms = (p->stop_at - clock_mono_ns()) / 1000000;
+    if (left_ms > 0)
+        event_add(p->retry, &(struct timeval){.tv_usec = (left_ms + 1) * 1000});
+    else
+        finish(p, NULL);
+}
+
 void pod_advance(struct pod *p)
 {
-    if (p->stage == STAGE_RUN) run(p);
+    if (p->stage == STAGE_RUN && p->deleting)
+        leave(p);
+    else if (p->stage == STAGE_RUN)
+        run(p);
     if (p->stage != STAGE_RUN && p->stage != STAGE_ENDED) {
         stop(p);
         if (p->stage == STAGE_ENDED) clean(p);
@@ -275,7 +317,7 @@ void pod_delete(struct pod *p)
     p->deleting = true;
     doc_put(p->doc, "metadata.deletionTimestamp", doc_str(time_text(a, clock_unix_s() + p->grace_s)));
     doc_put(p->doc, "metadata.deletionGracePeriodSeconds", json_integer(p->grace_s));
-    if (p->stage == STAGE_RUN) finish(p, NULL);
+    p->stop_at = clock_mono_ns() + (p->ready.value ? LEAVE_MS * INT64_C(1000000) : 0);
     pod_touch(p);
 }
 
@@ -283,6 +325,7 @@ void pod_hurry(struct pod *p)
 {
     if (p->grace_s > HURRY_S) p->grace_s = HURRY_S;
     pod_delete(p);
+    p->stop_at = 0;
 }
 
 int64_t pod_finished_at(const struct pod *p)
@@ -299,9 +342,13 @@ static void add_containers(struct pod *p, const char *path, bool init)
 {
     size_t i;
     json_t *spec;
-    json_array_foreach (doc_at(p->doc, path), i, spec) {
+    json_array_foreach(doc_at(p->doc, path), i, spec)
+    {
         bool sidecar = str_is(doc_text(spec, "restartPolicy"), "Always");
-        container_init(&p->containers.v[p->containers.n++], p, spec, !init ? ROLE_APP : sidecar ? ROLE_SIDECAR : ROLE_INIT);
+        container_init(&p->containers.v[p->containers.n++], p, spec,
+                       !init     ? ROLE_APP
+                       : sidecar ? ROLE_SIDECAR
+                                 : ROLE_INIT);
     }
 }
 
@@ -309,7 +356,8 @@ struct pod *pod_new(const struct pod_host *host, json_t *doc, unsigned number)
 {
     struct arena *a = arena_new();
     struct pod *p = arena_make(a, struct pod);
-    size_t count = json_array_size(doc_at(doc, "spec.containers")) + json_array_size(doc_at(doc, "spec.initContainers"));
+    size_t count =
+        json_array_size(doc_at(doc, "spec.containers")) + json_array_size(doc_at(doc, "spec.initContainers"));
     *p = (struct pod){.host = host, .arena = a, .doc = doc, .number = number, .created = clock_unix_s()};
     p->ns = doc_text(doc, "metadata.namespace");
     p->name = doc_text(doc, "metadata.name");
@@ -350,7 +398,8 @@ bool pod_is_finished(const struct pod *p) { return p->stage != STAGE_RUN && !p->
 
 /* ---- other processes in it ---- */
 
-bool pod_exec(struct pod *p, struct str name, const char *const *argv, const int fds[3], struct process *out, struct err *err)
+bool pod_exec(struct pod *p, struct str name, const char *const *argv, const int fds[3], struct process *out,
+              struct err *err)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct container *found = NULL;
@@ -368,10 +417,12 @@ int pod_connect(struct pod *p, int port, struct err *err)
     static int own = -1;
     if (own < 0) own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     int pod SCOPED_FD = p->init ? (int)syscall(SYS_pidfd_open, p->init, 0) : -1;
-    if (own < 0 || pod < 0 || setns(pod, CLONE_NEWNET) < 0) return err_set(err, "pod %.*s is not running", STR_FMT(p->key)), -1;
+    if (own < 0 || pod < 0 || setns(pod, CLONE_NEWNET) < 0)
+        return err_set(err, "pod %.*s is not running", STR_FMT(p->key)), -1;
     int fd SCOPED_FD = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (setns(own, CLONE_NEWNET) < 0) abort();
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return STEAL_FD(fd);
     err_errno(err, errno, "nothing in pod %.*s listens on 127.0.0.1:%d", STR_FMT(p->key), port);
     return -1;

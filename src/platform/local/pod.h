@@ -19,9 +19,9 @@ struct pod_host {
     const struct state *state;
     const struct image_table *images;
     struct lookup lookup;
-    const char *osm;   /* this program, for the sidecar's containers */
-    const char *envoy; /* likewise; NULL: none found */
-    struct strs hidden; /* directories no pod may see */
+    const char *osm;                           /* this program, for the sidecar's containers */
+    const char *envoy;                         /* likewise; NULL: none found */
+    struct strs hidden;                        /* directories no pod may see */
     void (*changed)(void *arg, struct pod *p); /* its status is another one */
     void (*gone)(void *arg, struct pod *p);    /* it was deleted and all of it has ended; the callee frees it */
     void *arg;
@@ -34,6 +34,8 @@ struct pod *pod_new(const struct pod_host *host, json_t *doc, unsigned number);
 void pod_free(struct pod *p);
 /* Starts whatever is due now; also to be called when objects it may wait for have changed. */
 void pod_advance(struct pod *p);
+/* Objects have changed: looks again for those it waits for, and at the files that it has of others. */
+void pod_refresh(struct pod *p);
 /* Ends the pod gracefully: application first, then sidecars in reverse; host->gone follows. Twice is fine. */
 void pod_delete(struct pod *p);
 

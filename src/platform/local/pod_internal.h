@@ -13,9 +13,9 @@ struct container {
     struct str name;
     enum role role;
     enum phase_of phase;
-    bool started;  /* startup probe passed, or there is none */
+    bool started; /* startup probe passed, or there is none */
     bool ready;
-    bool stopping; /* was told to end */
+    bool stopping;    /* was told to end */
     bool by_liveness; /* the end asked for is a restart */
     struct process process;
     struct log_file *log;
@@ -26,10 +26,10 @@ struct container {
     struct event *kill; /* grace is over */
     bool is_due;
     int restarts, backoff_s;
-    int64_t started_mono;           /* ns */
+    int64_t started_mono;            /* ns */
     int64_t started_at, finished_at; /* unix seconds */
     int exit_code, signal;
-    const char *reason;  /* literal, of waiting or of the last end */
+    const char *reason; /* literal, of waiting or of the last end */
     char message[ERR_TEXT];
 };
 
@@ -54,9 +54,10 @@ struct pod {
     LIST(struct container) containers; /* spec.initContainers, then spec.containers */
     enum stage stage;
     bool deleting, was_ready;
-    const char *phase;   /* Kubernetes' word */
-    char message[ERR_TEXT]; /* why nothing can be started yet; empty: no reason */
+    const char *phase;                              /* Kubernetes' word */
+    char message[ERR_TEXT];                         /* why nothing can be started yet; empty: no reason */
     int64_t created, started_at, grace_s, deadline; /* unix seconds, seconds, mono ns of the end of grace */
+    int64_t stop_at;                                /* deleted: mono ns at which containers are told to end */
     struct condition initialized, containers_ready, ready;
     struct event *retry, *renew;
 };

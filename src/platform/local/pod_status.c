@@ -13,8 +13,9 @@ static json_t *time_of(int64_t unix_s)
 
 static json_t *ended(const struct container *c)
 {
-    return json_pack("{s:i, s:i, s:s, s:s, s:o*, s:o*}", "exitCode", c->exit_code, "signal", c->signal, "reason", c->reason,
-                     "message", c->message, "startedAt", time_of(c->started_at), "finishedAt", time_of(c->finished_at));
+    return json_pack("{s:i, s:i, s:s, s:s, s:o*, s:o*}", "exitCode", c->exit_code, "signal", c->signal, "reason",
+                     c->reason, "message", c->message, "startedAt", time_of(c->started_at), "finishedAt",
+                     time_of(c->finished_at));
 }
 
 static json_t *state_of(const struct container *c)
@@ -31,8 +32,8 @@ static json_t *status_of(const struct container *c)
     snprintf(id, sizeof id, c->process.pid ? "proc://%d" : "", c->process.pid);
     json_t *s = json_pack("{s:o, s:o, s:s, s:s, s:b, s:b, s:i, s:o}", "name", doc_str(c->name), "image",
                           doc_str(doc_text(c->spec, "image")), "imageID", "", "containerID", id, "ready",
-                          c->role == ROLE_INIT ? c->phase == CONTAINER_DONE && !c->exit_code : c->ready, "started", c->started,
-                          "restartCount", c->restarts, "state", state_of(c));
+                          c->role == ROLE_INIT ? c->phase == CONTAINER_DONE && !c->exit_code : c->ready, "started",
+                          c->started, "restartCount", c->restarts, "state", state_of(c));
     if (c->restarts && c->finished_at) json_object_set_new(s, "lastState", json_pack("{s:o}", "terminated", ended(c)));
     return s;
 }
@@ -67,8 +68,8 @@ bool pod_status_update(struct pod *p)
     add_condition(conditions, "ContainersReady", &p->containers_ready, ready, why);
     add_condition(conditions, "Ready", &p->ready, ready, why);
     json_t *status = json_pack("{s:s, s:s, s:s, s:[{s:s}], s:o*, s:o, s:o, s:o}", "phase", phase_of(p), "hostIP",
-                               doc_cstr(p->doc, "status.hostIP"), "podIP", p->address, "podIPs", "ip", p->address, "startTime",
-                               time_of(p->started_at), "conditions", conditions, "containerStatuses", apps,
+                               doc_cstr(p->doc, "status.hostIP"), "podIP", p->address, "podIPs", "ip", p->address,
+                               "startTime", time_of(p->started_at), "conditions", conditions, "containerStatuses", apps,
                                "initContainerStatuses", inits);
     if (p->message[0]) json_object_set_new(status, "message", json_string(p->message));
     if (ready != p->was_ready) log_info("pod %.*s is %s", STR_FMT(p->key), ready ? "ready" : "not ready");

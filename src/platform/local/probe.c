@@ -45,9 +45,10 @@ int probe_port(const json_t *container, const json_t *port)
     if (json_is_integer(port)) return (int)json_integer_value(port);
     size_t i;
     json_t *p;
-    json_array_foreach (doc_at(container, "ports"), i, p)
-        if (json_is_string(port) && str_is(doc_text(p, "name"), json_string_value(port)))
-            return (int)doc_int(p, "containerPort", 0);
+    json_array_foreach(
+        doc_at(container, "ports"), i,
+        p) if (json_is_string(port) &&
+               str_is(doc_text(p, "name"), json_string_value(port))) return (int)doc_int(p, "containerPort", 0);
     return json_is_string(port) ? atoi(json_string_value(port)) : 0;
 }
 
@@ -115,12 +116,14 @@ static void try_http(struct probe *p, const json_t *get)
     struct str host = doc_text(get, "host"), path = doc_text(get, "path");
     bool tls = str_is(doc_text(get, "scheme"), "HTTPS");
     struct http_call_options opt = {.timeout_ms = p->timeout_ms, .no_verify = true};
-    opt.url = str_fmt(a, "%s://%.*s:%d%s%.*s", tls ? "https" : "http", STR_FMT(host.n ? host : str_of(p->spec.address)),
-                      probe_port(p->spec.container, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path)).p;
+    opt.url =
+        str_fmt(a, "%s://%.*s:%d%s%.*s", tls ? "https" : "http", STR_FMT(host.n ? host : str_of(p->spec.address)),
+                probe_port(p->spec.container, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path))
+            .p;
     size_t i;
     json_t *h;
     LIST(struct str) headers = {0};
-    json_array_foreach (doc_at(get, "httpHeaders"), i, h)
+    json_array_foreach(doc_at(get, "httpHeaders"), i, h)
         list_push(a, &headers, str_fmt(a, "%.*s: %.*s", STR_FMT(doc_text(h, "name")), STR_FMT(doc_text(h, "value"))));
     list_push(a, &headers, S("User-Agent: kube-probe/1.31"));
     opt.headers = (struct strs){headers.v, headers.n};
@@ -145,9 +148,11 @@ static void try_grpc(struct probe *p, const json_t *grpc)
     buf_add(&body, head, service.n ? 7 : 5);
     buf_str(&body, service);
     struct str headers[] = {S("Content-Type: application/grpc"), S("TE: trailers")};
-    struct http_call_options opt = {.h2c = true, .timeout_ms = p->timeout_ms, .headers = {headers, 2}, .body = buf_view(&body)};
+    struct http_call_options opt = {
+        .h2c = true, .timeout_ms = p->timeout_ms, .headers = {headers, 2}, .body = buf_view(&body)};
     opt.url = str_fmt(a, "http://%s:%d/grpc.health.v1.Health/Check", p->spec.address,
-                      probe_port(p->spec.container, doc_at(grpc, "port"))).p;
+                      probe_port(p->spec.container, doc_at(grpc, "port")))
+                  .p;
     p->call = http_call_start(p->spec.http, &opt, on_grpc, p);
 }
 
@@ -185,8 +190,7 @@ static void try_exec(struct probe *p, const json_t *exec)
     const char *argv[128];
     size_t i, n = 0;
     json_t *word;
-    json_array_foreach (doc_at(exec, "command"), i, word)
-        if (n < 127) argv[n++] = json_string_value(word);
+    json_array_foreach(doc_at(exec, "command"), i, word) if (n < 127) argv[n++] = json_string_value(word);
     argv[n] = NULL;
     p->pid = n ? p->spec.exec(p->spec.arg, argv) : 0;
     if (!p->pid) return finish(p, false, "the command cannot be run");

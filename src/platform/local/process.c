@@ -89,8 +89,10 @@ static void run_program(const struct process_spec *spec, struct err *err)
         execve(whole, (char *const *)spec->argv, (char *const *)spec->env);
         if (errno != ENOENT && errno != ENOTDIR) why = errno;
     }
-    if (why == ENOENT) err_set(err, "there is no command '%s' in the container", name);
-    else err_errno(err, why, "cannot run '%s'", name);
+    if (why == ENOENT)
+        err_set(err, "there is no command '%s' in the container", name);
+    else
+        err_errno(err, why, "cannot run '%s'", name);
 }
 
 static void __attribute__((noreturn)) child(const struct process_spec *spec, const struct doors *doors)
@@ -192,7 +194,8 @@ pid_t process_start_init(const char *hostname, unsigned host, struct err *err)
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) init_main(hostname, host, channel[1]);
     close(channel[1]);
-    bool ok = pid > 0 ? init_settle(host, pid, channel[0], err) : err_errno(err, errno, "cannot make a pod's namespaces");
+    bool ok =
+        pid > 0 ? init_settle(host, pid, channel[0], err) : err_errno(err, errno, "cannot make a pod's namespaces");
     close(channel[0]);
     if (!ok && pid > 0) kill(pid, SIGKILL);
     return ok ? pid : 0;

@@ -10,18 +10,18 @@
 #include "platform/local/root.h"
 
 struct process_spec {
-    pid_t init;                /* the pod's init */
-    pid_t join;                /* > 0: enter this process's mount namespace (exec), else |root| is made */
+    pid_t init; /* the pod's init */
+    pid_t join; /* > 0: enter this process's mount namespace (exec), else |root| is made */
     const struct root_spec *root;
-    const char *const *argv;   /* NULL-terminated; argv[0] is looked up in env's PATH, inside the container */
-    const char *const *env;    /* NULL-terminated */
-    const char *cwd;           /* NULL: / */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in env's PATH, inside the container */
+    const char *const *env;  /* NULL-terminated */
+    const char *cwd;         /* NULL: / */
     uid_t uid;
     gid_t gid;
-    struct ints groups;        /* supplementary */
+    struct ints groups; /* supplementary */
     uint64_t capabilities;
     bool no_new_privs;
-    int in, out, err;          /* descriptors; -1: /dev/null */
+    int in, out, err; /* descriptors; -1: /dev/null */
 };
 
 struct process {

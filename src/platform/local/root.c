@@ -44,18 +44,18 @@ static bool overlay(const struct root_spec *spec, struct arena *a, const char *r
         layer = str_fmt(a, "%s/layer", spec->dir).p;
         if (!layer_copy(spec->layer, layer, err)) return false;
     }
-    struct str data = str_fmt(a, "lowerdir=%s%s%s,upperdir=%s/upper,workdir=%s/work", layer ? layer : "", layer ? ":" : "", base,
-                              spec->dir, spec->dir);
+    struct str data = str_fmt(a, "lowerdir=%s%s%s,upperdir=%s/upper,workdir=%s/work", layer ? layer : "",
+                              layer ? ":" : "", base, spec->dir, spec->dir);
     return do_mount("overlay", root, "overlay", 0, data.p, err);
 }
 
 /* File systems that are not somebody's disk: the pod has its own, or none. */
 static bool is_own_kind(struct str type)
 {
-    static const char *const skipped[] = {
-        "proc", "sysfs", "devtmpfs", "devpts", "tmpfs", "cgroup", "cgroup2", "mqueue", "debugfs", "tracefs", "ramfs",
-        "securityfs", "bpf", "pstore", "hugetlbfs", "autofs", "configfs", "efivarfs", "fusectl", "nsfs", "rpc_pipefs",
-        "binfmt_misc", "overlay"};
+    static const char *const skipped[] = {"proc",    "sysfs",  "devtmpfs",   "devpts",      "tmpfs",    "cgroup",
+                                          "cgroup2", "mqueue", "debugfs",    "tracefs",     "ramfs",    "securityfs",
+                                          "bpf",     "pstore", "hugetlbfs",  "autofs",      "configfs", "efivarfs",
+                                          "fusectl", "nsfs",   "rpc_pipefs", "binfmt_misc", "overlay"};
     for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++)
         if (str_is(type, skipped[i])) return true;
     return false;
@@ -86,7 +86,9 @@ static bool other_disks(const struct root_spec *spec, struct arena *a, const cha
         for (int i = 0; i < 5 && part.p; i++) point = str_cut(&part, ' ');
         while (part.p && !str_is(str_cut(&part, ' '), "-")) {}
         struct str type = str_cut(&part, ' ');
-        if (point.n < 2 || is_own_kind(type) || is_covered(point) || is_hidden(spec, point) || str_starts(point, str_of(spec->dir))) continue;
+        if (point.n < 2 || is_own_kind(type) || is_covered(point) || is_hidden(spec, point) ||
+            str_starts(point, str_of(spec->dir)))
+            continue;
         const char *target = str_fmt(a, "%s%.*s", root, STR_FMT(point)).p;
         if (is_dir(target) && mount(str_c(a, point), target, NULL, MS_BIND, NULL) == 0)
             mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
@@ -189,7 +191,8 @@ static bool hide(const struct root_spec *spec, struct arena *a, struct err *err)
 {
     for (each(h, spec->hidden)) {
         const char *path = str_c(a, *h);
-        if (is_dir(path) && !do_mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID, "mode=755,size=4k", err)) return false;
+        if (is_dir(path) && !do_mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID, "mode=755,size=4k", err))
+            return false;
     }
     return true;
 }

@@ -8,20 +8,20 @@
 #include "base/list.h"
 
 struct root_mount {
-    const char *source;  /* directory or file in the supervisor's view */
-    const char *sub;     /* path within |source| (subPath), resolved without leaving it; NULL: all of it */
-    const char *target;  /* absolute, in the container; made when absent */
+    const char *source; /* directory or file in the supervisor's view */
+    const char *sub;    /* path within |source| (subPath), resolved without leaving it; NULL: all of it */
+    const char *target; /* absolute, in the container; made when absent */
     bool read_only;
 };
 
 struct root_spec {
-    const char *dir;     /* an own directory on a tmpfs; gets upper/, work/ and root/ */
-    const char *base;    /* the image's root; NULL: this machine's, with its other disks */
-    const char *layer;   /* laid over |base|; NULL: none */
-    bool read_only;      /* readOnlyRootFilesystem */
-    bool is_privileged;  /* leaves /proc/sys and /sys writable */
+    const char *dir;                /* an own directory on a tmpfs; gets upper/, work/ and root/ */
+    const char *base;               /* the image's root; NULL: this machine's, with its other disks */
+    const char *layer;              /* laid over |base|; NULL: none */
+    bool read_only;                 /* readOnlyRootFilesystem */
+    bool is_privileged;             /* leaves /proc/sys and /sys writable */
     LIST(struct root_mount) mounts; /* in this order */
-    struct strs hidden;  /* directories shown empty */
+    struct strs hidden;             /* directories shown empty */
 };
 
 /* In the child, in the pod's PID and network namespaces: makes an own mount namespace and moves into it. The

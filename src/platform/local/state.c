@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 
-#define DEFAULT_RUN "/run/osm/local"
+#define DEFAULT_RUN  "/run/osm/local"
 #define DEFAULT_KEEP "/var/lib/osm/local"
 
 static void derive(struct state *s, struct arena *a)

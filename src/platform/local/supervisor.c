@@ -68,9 +68,29 @@ static void run_controller(const struct supervisor *s, int out)
     const char *validity = s->opt->local->min_validity;
     char port[8];
     snprintf(port, sizeof port, "%d", PORT_XDS);
-    const char *argv[] = {s->opt->osm, "controller", "--dir", s->opt->dir, "--dir", st->objects, "--state", st->controller, "--tokens",
-                          st->tokens, "--api", st->api, "--address", NET_OUTER_ADDRESS, "--port", port, "--pod-range", NET_POD_RANGE,
-                          "--service-range", NET_SERVICE_RANGE, validity ? "--min-validity" : NULL, validity, NULL};
+    const char *argv[] = {s->opt->osm,
+                          "controller",
+                          "--dir",
+                          s->opt->dir,
+                          "--dir",
+                          st->objects,
+                          "--state",
+                          st->controller,
+                          "--tokens",
+                          st->tokens,
+                          "--api",
+                          st->api,
+                          "--address",
+                          NET_OUTER_ADDRESS,
+                          "--port",
+                          port,
+                          "--pod-range",
+                          NET_POD_RANGE,
+                          "--service-range",
+                          NET_SERVICE_RANGE,
+                          validity ? "--min-validity" : NULL,
+                          validity,
+                          NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -85,8 +105,10 @@ static void start_controller(struct supervisor *s)
     int out = log_file_fd(s->controller_log, 0);
     s->controller = fork();
     if (s->controller == 0) run_controller(s, out);
-    if (s->controller > 0) reaper_watch(s->controller, on_controller_end, s);
-    else event_add(s->restart, &(struct timeval){.tv_sec = 1});
+    if (s->controller > 0)
+        reaper_watch(s->controller, on_controller_end, s);
+    else
+        event_add(s->restart, &(struct timeval){.tv_sec = 1});
 }
 
 /* ---- the end ---- */
@@ -95,8 +117,10 @@ static void on_check(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct supervisor *s = arg;
-    if (cluster_is_empty(s->cluster)) event_base_loopbreak(s->base);
-    else event_add(s->check, &(struct timeval){.tv_usec = 20000});
+    if (cluster_is_empty(s->cluster))
+        event_base_loopbreak(s->base);
+    else
+        event_add(s->check, &(struct timeval){.tv_usec = 20000});
 }
 
 static void on_last(evutil_socket_t fd, short what, void *arg)
@@ -133,8 +157,10 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 
 static bool own_world(struct supervisor *s, struct err *err)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return err_errno(err, errno, "cannot make mounts private");
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return err_errno(err, errno, "cannot mount /proc");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_errno(err, errno, "cannot make mounts private");
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return err_errno(err, errno, "cannot mount /proc");
     if (mount("tmpfs", s->opt->state->pods, "tmpfs", MS_NOSUID | MS_NODEV, "mode=711") < 0)
         return err_errno(err, errno, "cannot mount a tmpfs for the pods");
     return net_outer_setup(err);
@@ -144,7 +170,8 @@ static bool open_log(const struct state *st, struct err *err)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     const char *path = str_fmt(a, "%s/supervisor.log", st->logs).p;
-    int fd SCOPED_FD = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), null SCOPED_FD = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int fd SCOPED_FD = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600),
+           null SCOPED_FD = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fd < 0 || null < 0) return err_errno(err, errno, "cannot write %s", path);
     dup2(null, 0);
     dup2(fd, 1);
@@ -159,8 +186,10 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct supervisor *s = arg;
-    if (s->cluster->round_number == 0) event_active(s->ready, EV_TIMEOUT, 0);
-    else say(s, "READY");
+    if (s->cluster->round_number == 0)
+        event_active(s->ready, EV_TIMEOUT, 0);
+    else
+        say(s, "READY");
 }
 
 static bool start_loop(struct supervisor *s, struct arena *a, struct err *err)
@@ -187,8 +216,16 @@ static bool start_cluster(struct supervisor *s, struct arena *a, struct err *err
     struct strs hidden = {0};
     list_push(a, &hidden, str_of(o->state->run));
     list_push(a, &hidden, str_of(o->state->keep));
-    struct cluster_options opt = {.base = s->base, .state = o->state, .dir = o->dir, .images = &s->images, .no_mesh = o->local->no_mesh,
-                                  .osm = o->osm, .envoy = o->envoy, .hidden = hidden, .tell = on_tell, .arg = s};
+    struct cluster_options opt = {.base = s->base,
+                                  .state = o->state,
+                                  .dir = o->dir,
+                                  .images = &s->images,
+                                  .no_mesh = o->local->no_mesh,
+                                  .osm = o->osm,
+                                  .envoy = o->envoy,
+                                  .hidden = hidden,
+                                  .tell = on_tell,
+                                  .arg = s};
     if (o->images && !image_table_read(o->images, a, &s->images, err)) return false;
     s->cluster = cluster_new(&opt, err);
     return s->cluster != NULL;
@@ -198,9 +235,16 @@ static bool start(struct supervisor *s, struct arena *a, struct err *err)
 {
     char pid[16] = "";
     if (read(s->opt->go, pid, sizeof pid - 1) <= 0) return err_set(err, "the starting process has gone");
-    if (!own_world(s, err) || !open_log(s->opt->state, err) || !start_loop(s, a, err) || !start_cluster(s, a, err)) return false;
-    struct control_options opt = {.base = s->base, .cluster = s->cluster, .path = s->opt->state->control, .dir = s->opt->dir,
-                                  .logs = s->opt->state->logs, .host_pid = atoi(pid), .down = end, .arg = s};
+    if (!own_world(s, err) || !open_log(s->opt->state, err) || !start_loop(s, a, err) || !start_cluster(s, a, err))
+        return false;
+    struct control_options opt = {.base = s->base,
+                                  .cluster = s->cluster,
+                                  .path = s->opt->state->control,
+                                  .dir = s->opt->dir,
+                                  .logs = s->opt->state->logs,
+                                  .host_pid = atoi(pid),
+                                  .down = end,
+                                  .arg = s};
     s->control = control_new(&opt, err);
     if (!s->control) return false;
     start_controller(s);
@@ -216,8 +260,10 @@ int supervisor_run(const struct supervisor_options *opt)
     struct supervisor s = {.opt = opt};
     struct err err = {0};
     prctl(PR_SET_NAME, "osm-local");
-    if (opt->local->detach) setsid();
-    else prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (opt->local->detach)
+        setsid();
+    else
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!start(&s, a, &err)) {
         struct str line = str_fmt(a, "FAILED %s", err.text);
         say(&s, line.p);

@@ -4,13 +4,13 @@
 
 struct supervisor_options {
     const struct local_options *local;
-    struct state *state;   /* prepared */
-    const char *dir;       /* absolute */
+    struct state *state; /* prepared */
+    const char *dir;     /* absolute */
     const char *osm, *envoy;
     const char *images;
-    int progress;          /* lines for people; "READY" once the first round is done */
-    int lock;              /* kept open: says that a mesh lives here */
-    int go;                /* read end: the host's number of this process, then the end */
+    int progress; /* lines for people; "READY" once the first round is done */
+    int lock;     /* kept open: says that a mesh lives here */
+    int go;       /* read end: the host's number of this process, then the end */
 };
 /* In the new PID, mount, network, IPC and UTS namespaces; returns the exit code. */
 int supervisor_run(const struct supervisor_options *opt);

@@ -16,8 +16,8 @@ static struct str hex(struct arena *a, const unsigned char *bytes, size_t n)
     return str_make(out, 2 * n);
 }
 
-bool token_issue(const char *dir, const struct token_claims *claims, struct arena *a, struct str *text, struct str *file,
-                 struct err *err)
+bool token_issue(const char *dir, const struct token_claims *claims, struct arena *a, struct str *text,
+                 struct str *file, struct err *err)
 {
     unsigned char secret[32], digest[EVP_MAX_MD_SIZE];
     unsigned int n;
@@ -25,8 +25,9 @@ bool token_issue(const char *dir, const struct token_claims *claims, struct aren
     *text = hex(a, secret, sizeof secret);
     if (!EVP_Digest(text->p, text->n, digest, &n, EVP_sha256(), NULL)) return err_set(err, "cannot hash a token");
     *file = str_fmt(a, "%s/%s.json", dir, hex(a, digest, n).p);
-    json_t *doc SCOPED_JSON = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "namespace", doc_str(claims->ns), "serviceAccount",
-                                        doc_str(claims->account), "pod", doc_str(claims->pod), "uid", doc_str(claims->uid),
-                                        "audience", doc_str(claims->audience), "expires", (json_int_t)claims->expires);
+    json_t *doc SCOPED_JSON =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "namespace", doc_str(claims->ns), "serviceAccount",
+                  doc_str(claims->account), "pod", doc_str(claims->pod), "uid", doc_str(claims->uid), "audience",
+                  doc_str(claims->audience), "expires", (json_int_t)claims->expires);
     return file_write_atomic(file->p, doc_line(a, doc), 0600, err);
 }

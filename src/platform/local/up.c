@@ -59,7 +59,8 @@ static bool has_file_system(const char *name)
 
 static bool check_machine(struct arena *a, struct err *err)
 {
-    if (geteuid() != 0) return err_set(err, "osm local needs root, for namespaces, links and mounts; try: sudo osm local up DIR");
+    if (geteuid() != 0)
+        return err_set(err, "osm local needs root, for namespaces, links and mounts; try: sudo osm local up DIR");
     if (!in_path(a, "nft")) return err_set(err, "the program nft is missing; try: apt-get install nftables");
     if (access("/proc/self/ns/net", F_OK) < 0 || access("/proc/self/ns/pid", F_OK) < 0)
         return err_set(err, "this kernel has no network or PID namespaces");
@@ -72,7 +73,8 @@ static bool check_machine(struct arena *a, struct err *err)
 
 static pid_t in_new_world(const struct supervisor_options *opt, struct err *err)
 {
-    struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
+                              .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) _exit(supervisor_run(opt));
     if (pid < 0) err_errno(err, errno, "cannot make namespaces (is this a container without the right to?)");
@@ -125,7 +127,8 @@ static bool run(struct supervisor_options *opt, int ends[4], struct err *err)
     close(ends[2]);
     FILE *progress = fdopen(ends[0], "r");
     int n = snprintf(text, sizeof text, "%d\n", pid);
-    bool ok = pid > 0 && ftruncate(opt->lock, 0) == 0 && pwrite(opt->lock, text, (size_t)n, 0) == n && write(ends[3], text, (size_t)n) == n;
+    bool ok = pid > 0 && ftruncate(opt->lock, 0) == 0 && pwrite(opt->lock, text, (size_t)n, 0) == n &&
+              write(ends[3], text, (size_t)n) == n;
     close(ends[3]);
     if (ok && opt->local->detach) {
         ok = follow(progress, true, err);
@@ -152,11 +155,14 @@ bool local_up(const struct local_options *opt, struct err *err)
     o.images = opt->images ? real(a, opt->images) : NULL;
     if (opt->images && !o.images) return err_set(err, "there is no image table %s", opt->images);
     o.envoy = find_envoy(a, o.osm);
-    if (!o.envoy) printf("Envoy was not found, so pods of the mesh cannot start; set ENVOY=/path/to/envoy, or run make deps-demo\n");
+    if (!o.envoy)
+        printf(
+            "Envoy was not found, so pods of the mesh cannot start; set ENVOY=/path/to/envoy, or run make deps-demo\n");
     fflush(stdout);
     int lock SCOPED_FD = state_lock(&state, err);
     if (lock < 0 || !state_prepare(&state, a, err)) return false;
-    if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(ends + 2, O_CLOEXEC) < 0) return err_errno(err, errno, "cannot make a pipe");
+    if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(ends + 2, O_CLOEXEC) < 0)
+        return err_errno(err, errno, "cannot make a pipe");
     o.lock = lock;
     return run(&o, ends, err);
 }
@@ -179,6 +185,7 @@ bool local_down(const struct state *s, bool *was_running, struct err *err)
     json_t *ask SCOPED_JSON = json_pack("{s:s}", "op", "down");
     bool asked = fd >= 0 && control_send(fd, ask, NULL, 0, err);
     if (asked && wait_gone(pidfd, 10000)) return true;
-    if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0) return err_errno(err, errno, "cannot end process %d", pid);
+    if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0)
+        return err_errno(err, errno, "cannot end process %d", pid);
     return wait_gone(pidfd, 5000) || err_set(err, "process %d does not end", pid);
 }

@@ -15,7 +15,8 @@ struct volume_input {
     const char *claims; /* kept directory of all claims */
     const char *tokens; /* see token.h */
     struct lookup lookup;
-    int64_t now;        /* unix seconds */
+    int64_t now;      /* unix seconds */
+    bool keep_tokens; /* tokens were issued before and stay as they are */
 };
 
 struct volumes {

@@ -30,7 +30,7 @@ static void recreate(const struct deployment_want *w, struct pod_views pods, str
         old += !current || p->deleting;
         if (!p->deleting && (!current || new > w->replicas)) drop(a, out, p);
     }
-    for (; old == 0 && new < w->replicas; new++) create(a, out, -1);
+    for (; old == 0 && new < w->replicas; new ++) create(a, out, -1);
 }
 
 void deployment_plan(const struct deployment_want *w, struct pod_views pods, struct arena *a, struct steps *out)
@@ -79,8 +79,10 @@ static bool fill(const struct stateful_want *w, struct pod_views pods, struct ar
     for (int64_t i = w->start; i < w->start + w->replicas; i++) {
         const struct pod_view *p = at(pods, i);
         if (p && p->ready && !p->deleting) continue;
-        if (!p) create(a, out, i);
-        else if (!p->deleting && (p->finished || is_outdated(w, p))) drop(a, out, p); /* no use waiting for it */
+        if (!p)
+            create(a, out, i);
+        else if (!p->deleting && (p->finished || is_outdated(w, p)))
+            drop(a, out, p); /* no use waiting for it */
         if (!w->parallel) return false;
         all = false;
     }
@@ -96,8 +98,10 @@ void stateful_plan(const struct stateful_want *w, struct pod_views pods, struct 
         if (p->ordinal >= w->start && p->ordinal < w->start + w->replicas) continue;
         leaving |= p->deleting;
         if (p->deleting) continue;
-        if (w->parallel) drop(a, out, p);
-        else if (!highest || p->ordinal > highest->ordinal) highest = p;
+        if (w->parallel)
+            drop(a, out, p);
+        else if (!highest || p->ordinal > highest->ordinal)
+            highest = p;
     }
     if (highest && !leaving) drop(a, out, highest);
     if (!all || highest || leaving) return;

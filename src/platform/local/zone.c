@@ -61,7 +61,8 @@ static void add_srv(struct zone *z, struct str port_name, const char *protocol, 
 {
     list_push(z->arena, &name_of(z, service)->services, srv);
     if (!port_name.n) return;
-    struct str name = str_lower(z->arena, str_fmt(z->arena, "_%.*s._%s.%.*s", STR_FMT(port_name), protocol, STR_FMT(service)));
+    struct str name =
+        str_lower(z->arena, str_fmt(z->arena, "_%.*s._%s.%.*s", STR_FMT(port_name), protocol, STR_FMT(service)));
     list_push(z->arena, &name_of(z, name)->services, srv);
 }
 
@@ -74,7 +75,8 @@ void zone_add_service(struct zone *z, const struct meta *meta, const struct kube
 {
     static const char *const protocols[] = {"tcp", "udp", "sctp"};
     struct str name = service_name(z, meta->ns, meta->name);
-    if (service->spec.type == KUBE_SERVICE_EXTERNAL_NAME) name_of(z, name)->alias = str_dup(z->arena, service->spec.external_name);
+    if (service->spec.type == KUBE_SERVICE_EXTERNAL_NAME)
+        name_of(z, name)->alias = str_dup(z->arena, service->spec.external_name);
     if (!address.n) return;
     add_address(z, name, address);
     add_pointer(z, address, name);
@@ -95,9 +97,11 @@ static void add_endpoint(struct zone *z, const json_t *slice, const json_t *endp
     add_pointer(z, address, name);
     size_t i;
     json_t *p;
-    json_array_foreach (doc_at(slice, "ports"), i, p) {
+    json_array_foreach(doc_at(slice, "ports"), i, p)
+    {
         struct str protocol = str_lower(z->arena, doc_text(p, "protocol"));
-        add_srv(z, doc_text(p, "name"), protocol.n ? str_c(z->arena, protocol) : "tcp", service, (struct dns_srv){(uint16_t)doc_int(p, "port", 0), name});
+        add_srv(z, doc_text(p, "name"), protocol.n ? str_c(z->arena, protocol) : "tcp", service,
+                (struct dns_srv){(uint16_t)doc_int(p, "port", 0), name});
     }
 }
 
@@ -109,8 +113,8 @@ void zone_add_slice(struct zone *z, const json_t *slice, bool headless, bool pub
     size_t i;
     json_t *e;
     if (!headless) return;
-    json_array_foreach (doc_at(slice, "endpoints"), i, e)
-        if (publish_not_ready || doc_flag(e, "conditions.ready", true)) add_endpoint(z, slice, e, service);
+    json_array_foreach(doc_at(slice, "endpoints"), i, e) if (publish_not_ready || doc_flag(e, "conditions.ready", true))
+        add_endpoint(z, slice, e, service);
 }
 
 void zone_add_pod(struct zone *z, const json_t *pod)

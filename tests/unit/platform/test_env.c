@@ -14,7 +14,8 @@ static json_t *find(void *arg, enum kind kind, struct str ns, struct str name)
 {
     (void)arg;
     if (!str_is(ns, "shop")) return NULL;
-    if (kind == KIND_CONFIG_MAP && str_is(name, "settings")) return json_pack("{s:{s:s, s:s}}", "data", "A", "1", "B", "two");
+    if (kind == KIND_CONFIG_MAP && str_is(name, "settings"))
+        return json_pack("{s:{s:s, s:s}}", "data", "A", "1", "B", "two");
     if (kind == KIND_SECRET && str_is(name, "key")) return json_pack("{s:{s:s}}", "data", "k", "aGVsbG8=");
     return NULL;
 }
@@ -26,8 +27,9 @@ static json_t *load(const char *text)
     return j;
 }
 
-static const char pod_text[] = "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"u\",\"labels\":{\"app\":\"w\"}},"
-                               "\"spec\":{\"serviceAccountName\":\"seller\"},\"status\":{\"podIP\":\"10.244.0.7\"}}";
+static const char pod_text[] =
+    "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"u\",\"labels\":{\"app\":\"w\"}},"
+    "\"spec\":{\"serviceAccountName\":\"seller\"},\"status\":{\"podIP\":\"10.244.0.7\"}}";
 
 static bool build(struct arena *a, const char *container, struct strs *out, struct err *err)
 {
@@ -39,7 +41,8 @@ static bool build(struct arena *a, const char *container, struct strs *out, stru
 static struct str value(struct strs env, const char *name)
 {
     for (size_t i = 0; i < env.n; i++)
-        if (str_starts(env.v[i], str_of(name)) && env.v[i].p[strlen(name)] == '=') return str_sub(env.v[i], strlen(name) + 1, env.v[i].n);
+        if (str_starts(env.v[i], str_of(name)) && env.v[i].p[strlen(name)] == '=')
+            return str_sub(env.v[i], strlen(name) + 1, env.v[i].n);
     return STR_NULL;
 }
 
@@ -49,11 +52,13 @@ static void all_sources_are_read_and_later_ones_win(void **state)
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
     struct strs env;
-    assert_true(build(a, "{\"envFrom\":[{\"configMapRef\":{\"name\":\"settings\"},\"prefix\":\"X_\"}],\"env\":["
-                         "{\"name\":\"X_A\",\"value\":\"over\"},{\"name\":\"IP\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"status.podIP\"}}},"
-                         "{\"name\":\"APP\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.labels['app']\"}}},"
-                         "{\"name\":\"S\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"key\",\"key\":\"k\"}}},"
-                         "{\"name\":\"URL\",\"value\":\"http://$(IP)/$(NONE)/$$(IP)\"}]}",
+    assert_true(build(a,
+                      "{\"envFrom\":[{\"configMapRef\":{\"name\":\"settings\"},\"prefix\":\"X_\"}],\"env\":["
+                      "{\"name\":\"X_A\",\"value\":\"over\"},{\"name\":\"IP\",\"valueFrom\":{\"fieldRef\":{"
+                      "\"fieldPath\":\"status.podIP\"}}},"
+                      "{\"name\":\"APP\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.labels['app']\"}}},"
+                      "{\"name\":\"S\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"key\",\"key\":\"k\"}}},"
+                      "{\"name\":\"URL\",\"value\":\"http://$(IP)/$(NONE)/$$(IP)\"}]}",
                       &env, &err));
     assert_true(str_is(value(env, "X_A"), "over"));
     assert_true(str_is(value(env, "X_B"), "two"));
@@ -69,10 +74,15 @@ static void what_is_missing_is_an_error_unless_optional(void **state)
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
     struct strs env;
-    assert_false(build(a, "{\"env\":[{\"name\":\"S\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"key\",\"key\":\"no\"}}}]}", &env, &err));
+    assert_false(
+        build(a, "{\"env\":[{\"name\":\"S\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"key\",\"key\":\"no\"}}}]}",
+              &env, &err));
     assert_string_equal(err.text, "env S: there is no key 'no' in Secret key");
     err_clear(&err);
-    assert_true(build(a, "{\"env\":[{\"name\":\"S\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"key\",\"key\":\"no\",\"optional\":true}}}]}", &env, &err));
+    assert_true(build(a,
+                      "{\"env\":[{\"name\":\"S\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"key\",\"key\":\"no\","
+                      "\"optional\":true}}}]}",
+                      &env, &err));
     assert_null(value(env, "S").p);
     assert_false(build(a, "{\"envFrom\":[{\"configMapRef\":{\"name\":\"none\"}}]}", &env, &err));
 }
@@ -85,7 +95,8 @@ static void resources_are_read_in_their_divisor(void **state)
     struct str out;
     json_t *c SCOPED_JSON = load("{\"resources\":{\"limits\":{\"memory\":\"64Mi\",\"cpu\":\"1500m\"}}}");
     json_t *memory SCOPED_JSON = load("{\"resource\":\"limits.memory\",\"divisor\":\"1Mi\"}");
-    json_t *cpu SCOPED_JSON = load("{\"resource\":\"limits.cpu\"}"), *bad SCOPED_JSON = load("{\"resource\":\"limits.gold\"}");
+    json_t *cpu SCOPED_JSON = load("{\"resource\":\"limits.cpu\"}"),
+                *bad SCOPED_JSON = load("{\"resource\":\"limits.gold\"}");
     assert_true(env_resource(c, memory, a, &out, &err) && str_is(out, "64"));
     assert_true(env_resource(c, cpu, a, &out, &err) && str_is(out, "2"));
     assert_false(env_resource(c, bad, a, &out, &err));
@@ -97,7 +108,8 @@ static void capabilities_are_default_minus_drop_plus_add(void **state)
     struct err err = {0};
     uint64_t set;
     json_t *c SCOPED_JSON = load("{\"capabilities\":{\"drop\":[\"ALL\"],\"add\":[\"NET_ADMIN\"]}}");
-    json_t *bad SCOPED_JSON = load("{\"capabilities\":{\"add\":[\"FLY\"]}}"), *privileged SCOPED_JSON = load("{\"privileged\":true}");
+    json_t *bad SCOPED_JSON = load("{\"capabilities\":{\"add\":[\"FLY\"]}}"),
+                *privileged SCOPED_JSON = load("{\"privileged\":true}");
     assert_true(capability_of_json(c, &set, &err));
     assert_int_equal(set, UINT64_C(1) << CAP_NET_ADMIN);
     assert_true(capability_of_json(NULL, &set, &err));

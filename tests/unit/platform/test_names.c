@@ -24,26 +24,32 @@ static struct object *decode(struct arena *a, const char *text)
 
 static json_t *pod(const char *name, const char *ip, int port)
 {
-    return json_pack("{s:{s:s,s:s,s:{s:s}},s:{s:s,s:s,s:[{s:[{s:s,s:i}]}]},s:{s:s}}", "metadata", "name", name, "namespace", "shop", "labels", "app",
-                     "db", "spec", "hostname", name, "subdomain", "db", "containers", "ports", "name", "web", "containerPort", port, "status", "podIP", ip);
+    return json_pack("{s:{s:s,s:s,s:{s:s}},s:{s:s,s:s,s:[{s:[{s:s,s:i}]}]},s:{s:s}}", "metadata", "name", name,
+                     "namespace", "shop", "labels", "app", "db", "spec", "hostname", name, "subdomain", "db",
+                     "containers", "ports", "name", "web", "containerPort", port, "status", "podIP", ip);
 }
 
-static const char headless[] = "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"db\",\"namespace\":\"shop\"},\"spec\":{\"clusterIP\":\"None\","
-                               "\"selector\":{\"app\":\"db\"},\"ports\":[{\"name\":\"web\",\"port\":80,\"targetPort\":\"web\"}]}}";
+static const char headless[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"db\",\"namespace\":\"shop\"},\"spec\":{"
+    "\"clusterIP\":\"None\","
+    "\"selector\":{\"app\":\"db\"},\"ports\":[{\"name\":\"web\",\"port\":80,\"targetPort\":\"web\"}]}}";
 
 static void a_named_port_may_differ_from_pod_to_pod(void **state)
 {
     (void)state;
     struct arena *a SCOPED_ARENA = arena_new();
     struct object *o = decode(a, headless);
-    json_t *one SCOPED_JSON = pod("db-0", "10.244.0.5", 9000), *two SCOPED_JSON = pod("db-1", "10.244.0.6", 9001), *three SCOPED_JSON = pod("db-2", "10.244.0.7", 9000);
-    struct endpoint_pod pods[] = {{one, true, false, false}, {two, true, false, false}, {three, false, false, false}, {three, true, false, true}};
+    json_t *one SCOPED_JSON = pod("db-0", "10.244.0.5", 9000), *two SCOPED_JSON = pod("db-1", "10.244.0.6", 9001),
+                *three SCOPED_JSON = pod("db-2", "10.244.0.7", 9000);
+    struct endpoint_pod pods[] = {
+        {one, true, false, false}, {two, true, false, false}, {three, false, false, false}, {three, true, false, true}};
     struct docs d = endpoint_slices(&o->meta, kube_service_of(o), (struct endpoint_pods){pods, 4}, a);
     assert_int_equal(d.n, 2);
     assert_int_equal(json_array_size(doc_at(d.v[0], "endpoints")), 2);
     assert_int_equal(doc_int(json_array_get(doc_at(d.v[0], "ports"), 0), "port", 0), 9000);
     assert_int_equal(doc_int(json_array_get(doc_at(d.v[1], "ports"), 0), "port", 0), 9001);
-    const json_t *ready = json_array_get(doc_at(d.v[0], "endpoints"), 0), *not_ready = json_array_get(doc_at(d.v[0], "endpoints"), 1);
+    const json_t *ready = json_array_get(doc_at(d.v[0], "endpoints"), 0),
+                 *not_ready = json_array_get(doc_at(d.v[0], "endpoints"), 1);
     assert_true(doc_flag(ready, "conditions.ready", false));
     assert_false(doc_flag(not_ready, "conditions.ready", true));
     assert_true(str_is(doc_text(ready, "hostname"), "db-0"));
@@ -95,7 +101,8 @@ static void addresses_are_stable_and_never_shared(void **state)
     struct str one = endpoint_cluster_ip(S("shop/db"), &used, a), two = endpoint_cluster_ip(S("shop/db"), &used, a);
     assert_false(str_eq(one, two));
     assert_true(str_eq(one, endpoint_cluster_ip(S("shop/db"), &again, a)));
-    assert_true(ntohl(inet_addr(one.p)) >= ntohl(inet_addr("10.96.0.1")) && ntohl(inet_addr(one.p)) < ntohl(inet_addr("10.111.255.255")));
+    assert_true(ntohl(inet_addr(one.p)) >= ntohl(inet_addr("10.96.0.1")) &&
+                ntohl(inet_addr(one.p)) < ntohl(inet_addr("10.111.255.255")));
     map_release(&used);
     map_release(&again);
 }
@@ -104,11 +111,13 @@ static void the_ruleset_spreads_calls_over_the_targets(void **state)
 {
     (void)state;
     struct nft_target targets[] = {{S("10.244.0.5"), 9000}, {S("10.244.0.6"), 9001}};
-    struct nft_service services[] = {{.address = S("10.96.0.9"), .port = 80, .targets = {targets, 2}}, {.address = S("10.96.0.10"), .port = 80}};
+    struct nft_service services[] = {{.address = S("10.96.0.9"), .port = 80, .targets = {targets, 2}},
+                                     {.address = S("10.96.0.10"), .port = 80}};
     struct buf out SCOPED_BUF = {0};
     nft_ruleset((struct nft_services){services, 2}, &out);
     buf_char(&out, '\0');
-    assert_non_null(strstr(out.p, "ip daddr 10.96.0.9 tcp dport 80 dnat ip to numgen random mod 2 map { 0 : 10.244.0.5 . 9000, 1 : 10.244.0.6 . 9001 }"));
+    assert_non_null(strstr(out.p, "ip daddr 10.96.0.9 tcp dport 80 dnat ip to numgen random mod 2 map { 0 : 10.244.0.5 "
+                                  ". 9000, 1 : 10.244.0.6 . 9001 }"));
     assert_null(strstr(out.p, "10.96.0.10"));
     assert_non_null(strstr(out.p, "10.244.0.5 . 10.244.0.5"));
 }
@@ -117,11 +126,17 @@ static void resolv_conf_is_kubernetes(void **state)
 {
     (void)state;
     struct buf out SCOPED_BUF = {0}, none SCOPED_BUF = {0};
-    json_t *first SCOPED_JSON = json_loads("{\"metadata\":{\"namespace\":\"shop\"},\"spec\":{\"dnsConfig\":{\"searches\":[\"x.y\"],\"options\":[{\"name\":\"timeout\",\"value\":\"1\"}]}}}", 0, NULL);
-    json_t *own SCOPED_JSON = json_loads("{\"metadata\":{\"namespace\":\"shop\"},\"spec\":{\"dnsPolicy\":\"None\",\"dnsConfig\":{\"nameservers\":[\"9.9.9.9\"],\"searches\":[\"x.y\"]}}}", 0, NULL);
+    json_t *first SCOPED_JSON =
+        json_loads("{\"metadata\":{\"namespace\":\"shop\"},\"spec\":{\"dnsConfig\":{\"searches\":[\"x.y\"],\"options\":"
+                   "[{\"name\":\"timeout\",\"value\":\"1\"}]}}}",
+                   0, NULL);
+    json_t *own SCOPED_JSON = json_loads("{\"metadata\":{\"namespace\":\"shop\"},\"spec\":{\"dnsPolicy\":\"None\","
+                                         "\"dnsConfig\":{\"nameservers\":[\"9.9.9.9\"],\"searches\":[\"x.y\"]}}}",
+                                         0, NULL);
     pod_resolv_conf(first, &out);
     pod_resolv_conf(own, &none);
-    assert_true(str_is(buf_view(&out), "nameserver 10.244.0.1\nsearch shop.svc.cluster.local svc.cluster.local cluster.local x.y\noptions ndots:5 timeout:1\n"));
+    assert_true(str_is(buf_view(&out), "nameserver 10.244.0.1\nsearch shop.svc.cluster.local svc.cluster.local "
+                                       "cluster.local x.y\noptions ndots:5 timeout:1\n"));
     assert_true(str_is(buf_view(&none), "nameserver 9.9.9.9\nsearch x.y\noptions\n"));
 }
 

@@ -38,9 +38,12 @@ static const char *text(struct arena *a, const struct steps *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct step *x = &s->v[i];
         if (i) buf_char(&b, ' ');
-        if (x->create && x->ordinal >= 0) buf_fmt(&b, "+%d", (int)x->ordinal);
-        else if (x->create) buf_char(&b, '+');
-        else buf_fmt(&b, "-%.*s", STR_FMT(x->name));
+        if (x->create && x->ordinal >= 0)
+            buf_fmt(&b, "+%d", (int)x->ordinal);
+        else if (x->create)
+            buf_char(&b, '+');
+        else
+            buf_fmt(&b, "-%.*s", STR_FMT(x->name));
     }
     return str_dup(a, buf_view(&b)).p;
 }
@@ -74,7 +77,8 @@ static void a_broken_new_revision_keeps_the_old_pods(void **state)
     deployment_is(w, "a:old:r b:new:", "");
     deployment_is(w, "a:old: b:old:r", "-a");
     deployment_is((struct deployment_want){.replicas = 2, .unavailable = 1}, "a:old:r b:old:r", "-b");
-    deployment_is((struct deployment_want){.replicas = 1}, "a:old:r", "+"); /* neither surge nor unavailable: one surge */
+    deployment_is((struct deployment_want){.replicas = 1}, "a:old:r",
+                  "+"); /* neither surge nor unavailable: one surge */
 }
 
 static void scaling_down_takes_pods_that_are_not_ready_first(void **state)

@@ -1,0 +1,45 @@
+"""Pods in the mesh: sidecars with identity, and pods that cannot see what is not theirs."""
+import os
+import signal
+
+from conftest import eventually, inside
+from test_pods import WEB
+
+
+def test_two_pods_speak_through_their_sidecars(meshed):
+    meshed.save("app.yaml", WEB)
+    meshed.up()
+    meshed.ready("web")
+    meshed.ready("client")
+    answer = eventually(lambda: (a := meshed.call("client", "http://web/", "-i")) and a.returncode == 0 and a)
+    assert "hello" in answer.stdout and "x-envoy" in answer.stdout.lower()
+    sh = lambda text, container: meshed.exec("client", "sh", "-c", text, container=container)
+    assert sh("cat /var/run/secrets/osm/token/token", "c").returncode != 0, "the application sees no token"
+    assert sh("cat /var/run/secrets/osm/token/token", "envoy").returncode == 0
+    for container in ("c", "envoy"):
+        assert sh(f"ls {meshed.state} | wc -l", container).stdout.strip() == "0"
+
+
+def test_the_controller_may_die_and_pods_live_on(meshed):
+    meshed.save("app.yaml", WEB)
+    meshed.up()
+    pods = {**meshed.ready("web"), **meshed.ready("client")}
+    namespace = os.readlink(f"/proc/{meshed.pid()}/ns/pid")
+    def controller():
+        for pid in inside(namespace):
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if f.read().split(b"\0")[1:2] == [b"controller"]:
+                    return int(pid)
+    first = controller()
+    os.kill(first, signal.SIGKILL)
+    assert "hello" in meshed.call("client", "http://web/").stdout
+    eventually(lambda: controller() not in (None, first))
+    assert {n: p["metadata"]["uid"] for n, p in meshed.pods().items()} == {n: p["metadata"]["uid"] for n, p in pods.items()}
+
+
+def test_a_job_ends_although_it_has_a_sidecar(meshed):
+    meshed.save("app.yaml", WEB)
+    meshed.save("job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\nspec: {template: {spec: {restartPolicy: Never, containers: "
+                            "[{name: j, image: x, command: [sh, -c, 'until curl -sfS http://web/; do sleep 0.1; done']}]}}}\n")
+    meshed.up()
+    eventually(lambda: [p["status"].get("phase") for p in meshed.pods("once-").values()] == ["Succeeded"], 60)
