@@ -150,7 +150,8 @@ struct xds_server {
     uint64_t revision; /* owner thread */
     void (*on_event)(void *arg);
     void *event_arg;
-    struct refusals *refusals; /* owner thread */
+    struct arena *refusals_arena;      /* owner thread */
+    LIST(struct xds_refusal) refusals; /* owner thread, oldest first */
 };
 
 /* shard.c */
@@ -183,13 +184,12 @@ void track_slot(struct stream *s, struct slot *slot);                           
 void track_lost(struct stream *s, struct slot *slot, const struct xds_resource *was); /* no content any more */
 void track_view(struct stream *s);                                                    /* another view, or other parts */
 void track_release(struct stream *s);
-/* push.c: responses */
+/* push.c, acknowledge.c: responses */
 void push(struct stream *s);
 /* Everything up to this revision is accepted or refused. */
 uint64_t push_accepted(const struct stream *s);
 void push_acknowledge(struct stream *s, enum xds_type type, const struct discovery_request *q);
-/* server.c: messages to the owner */
-struct xds_refusal;
+/* server.c, receipts.c: messages to the owner */
 void server_event(struct xds_server *s);
 void server_refused(struct shard *d, const struct stream *s, const struct slot *slot, struct str text);
 void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st);

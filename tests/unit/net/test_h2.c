@@ -1,9 +1,10 @@
 /* Short requests on the HTTP/2 server, over TLS, by the HTTP client; answers that come later and from elsewhere. */
-#include <cmocka.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>

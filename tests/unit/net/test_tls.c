@@ -1,8 +1,9 @@
 /* Contexts, resumption, and who is at the other end. Both ends in memory, no sockets. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 #include <unistd.h>
 
 #include "net/tls.h"

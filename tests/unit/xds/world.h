@@ -1,9 +1,10 @@
 /* world.h - an xDS server with a certificate authority, and short words to publish and to expect. */
 #pragma once
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/log.h"
 #include "client.h"
