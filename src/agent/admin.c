@@ -14,8 +14,20 @@ struct admin {
 };
 
 static const char *const readable[] = {
-    "/certs", "/clusters", "/config_dump", "/help", "/hot_restart_version", "/init_dump", "/listeners", "/memory",
-    "/ready", "/runtime", "/server_info", "/stats", "/stats/prometheus", "/stats/recentlookups",
+    "/certs",
+    "/clusters",
+    "/config_dump",
+    "/help",
+    "/hot_restart_version",
+    "/init_dump",
+    "/listeners",
+    "/memory",
+    "/ready",
+    "/runtime",
+    "/server_info",
+    "/stats",
+    "/stats/prometheus",
+    "/stats/recentlookups",
 };
 
 bool admin_may_read(struct str path)
@@ -88,8 +100,8 @@ static void get_any(struct http_exchange *x)
         return;
     }
     const char *sep = x->query.n ? "?" : "";
-    admin_forward(m->opt.http, m->opt.socket, x, str_fmt(x->arena, "%.*s%s%.*s", STR_FMT(x->path), sep, STR_FMT(x->query)).p,
-                  NULL);
+    admin_forward(m->opt.http, m->opt.socket, x,
+                  str_fmt(x->arena, "%.*s%s%.*s", STR_FMT(x->path), sep, STR_FMT(x->query)).p, NULL);
 }
 
 static void post_quit(struct http_exchange *x)

@@ -1,7 +1,7 @@
 /* admin.h - the read-only part of Envoy's admin interface, offered to the pod on 127.0.0.1:15000.
  *
- * Envoy's own admin is a Unix socket that only the sidecar can open. Here: GET of what shows state, nothing that changes
- * it; POST /quitquitquit ends the sidecar (for Jobs with a classic sidecar). */
+ * Envoy's own admin is a Unix socket that only the sidecar can open. Here: GET of what shows state, nothing that
+ * changes it; POST /quitquitquit ends the sidecar (for Jobs with a classic sidecar). */
 #pragma once
 #include "agent/options.h"
 #include "base/buf.h"
@@ -12,8 +12,8 @@ struct admin;
 struct admin_options {
     struct event_base *base;
     struct http_client *http;
-    const char *socket;          /* Envoy's */
-    void (*quit)(void *arg);     /* POST /quitquitquit */
+    const char *socket;      /* Envoy's */
+    void (*quit)(void *arg); /* POST /quitquitquit */
     void *arg;
 };
 /* NULL with err when the port is in use. */

@@ -93,8 +93,8 @@ static bool has_family(struct strs ranges, bool v6)
 static void put_range_set(struct buf *b, const char *name, struct strs ranges, bool v6)
 {
     if (!has_family(ranges, v6)) return;
-    buf_fmt(b, "  set %s_v%d {\n    type ipv%d_addr\n    flags interval\n    auto-merge\n    elements = {", name, v6 ? 6 : 4,
-            v6 ? 6 : 4);
+    buf_fmt(b, "  set %s_v%d {\n    type ipv%d_addr\n    flags interval\n    auto-merge\n    elements = {", name,
+            v6 ? 6 : 4, v6 ? 6 : 4);
     const char *sep = " ";
     for (each(r, ranges)) {
         if (is_v6(*r) != v6) continue;
@@ -170,8 +170,8 @@ static void put_own_address(struct buf *b, const struct capture *c, const char *
 {
     bool v6 = is_v6(c->pod_ip);
     if (c->is_pod_ip_mode)
-        rule(b, "oifname \"lo\" %s daddr %s %s meta l4proto tcp dnat %s to %.*s", v6 ? "ip6" : "ip", v6 ? "::1" : "127.0.0.1",
-             proxy, v6 ? "ip6" : "ip", STR_FMT(c->pod_ip));
+        rule(b, "oifname \"lo\" %s daddr %s %s meta l4proto tcp dnat %s to %.*s", v6 ? "ip6" : "ip",
+             v6 ? "::1" : "127.0.0.1", proxy, v6 ? "ip6" : "ip", STR_FMT(c->pod_ip));
     rule(b, "oifname \"lo\" ip daddr != 127.0.0.0/8 %s meta l4proto tcp redirect to :%d", proxy, PORT_INBOUND);
     rule(b, "oifname \"lo\" ip6 daddr != ::1 %s meta l4proto tcp redirect to :%d", proxy, PORT_INBOUND);
     rule(b, "oifname \"lo\" return");
@@ -180,7 +180,8 @@ static void put_own_address(struct buf *b, const struct capture *c, const char *
 static void put_output(struct buf *b, const struct capture *c)
 {
     char proxy[64], redirect[64];
-    snprintf(proxy, sizeof proxy, c->by_mark ? "meta mark %d" : "meta skuid %d", c->by_mark ? CAPTURE_MARK : UID_SIDECAR);
+    snprintf(proxy, sizeof proxy, c->by_mark ? "meta mark %d" : "meta skuid %d",
+             c->by_mark ? CAPTURE_MARK : UID_SIDECAR);
     snprintf(redirect, sizeof redirect, "meta l4proto tcp redirect to :%d", PORT_OUTBOUND);
     buf_c(b, "  chain output {\n    type nat hook output priority -100; policy accept;\n");
     rule(b, "meta l4proto != tcp return");

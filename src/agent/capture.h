@@ -2,7 +2,8 @@
  *
  * The ruleset replaces table `inet osm` in one transaction, so loading it twice is loading it once. TCP only, IPv4 and
  * IPv6. What is inbound and not excluded ends at the sidecar's inbound listener; what the sidecar itself sends is left
- * alone, but for its calls to the pod's own address, which enter by the inbound listener as any other caller's would. */
+ * alone, but for its calls to the pod's own address, which enter by the inbound listener as any other caller's would.
+ */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
@@ -13,7 +14,7 @@ struct buf;
 enum { CAPTURE_MARK = 1500 }; /* SO_MARK of the sidecar's sockets where a second uid is not to be had */
 
 struct capture {
-    struct ints exclude_out_ports, exclude_in_ports; /* 1-65535 */
+    struct ints exclude_out_ports, exclude_in_ports;    /* 1-65535 */
     struct strs exclude_out_ranges, include_out_ranges; /* "10.0.0.0/8", "fd00::/8"; includes empty: everything */
     struct strs exclude_interfaces;
     bool is_pod_ip_mode; /* the application listens on |pod_ip| alone: what the sidecar sends to localhost goes there */

@@ -11,7 +11,17 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-enum { OPT_OUT_PORTS = 256, OPT_IN_PORTS, OPT_OUT_RANGES, OPT_INCLUDE_RANGES, OPT_INTERFACES, OPT_MODE, OPT_POD_IP, OPT_MARK, OPT_PRINT };
+enum {
+    OPT_OUT_PORTS = 256,
+    OPT_IN_PORTS,
+    OPT_OUT_RANGES,
+    OPT_INCLUDE_RANGES,
+    OPT_INTERFACES,
+    OPT_MODE,
+    OPT_POD_IP,
+    OPT_MARK,
+    OPT_PRINT
+};
 
 static const struct argp_option options[] = {
     {"exclude-outbound-ports", OPT_OUT_PORTS, "PORTS", 0, "leave connections to these ports alone (80,443)", 0},
@@ -51,15 +61,24 @@ static bool set_option(struct capture_args *args, int key, struct str text, stru
 {
     struct capture *c = &args->c;
     switch (key) {
-    case OPT_OUT_PORTS: return capture_parse_ports(args->a, text, &c->exclude_out_ports, err);
-    case OPT_IN_PORTS: return capture_parse_ports(args->a, text, &c->exclude_in_ports, err);
-    case OPT_OUT_RANGES: return capture_parse_ranges(args->a, text, &c->exclude_out_ranges, err);
-    case OPT_INCLUDE_RANGES: return capture_parse_ranges(args->a, text, &c->include_out_ranges, err);
-    case OPT_INTERFACES: return capture_parse_interfaces(args->a, text, &c->exclude_interfaces, err);
-    case OPT_MODE: return set_mode(c, text, err);
-    case OPT_POD_IP: return set_pod_ip(c, text, err);
-    case OPT_MARK: return c->by_mark = true;
-    case OPT_PRINT: return args->print = true;
+    case OPT_OUT_PORTS:
+        return capture_parse_ports(args->a, text, &c->exclude_out_ports, err);
+    case OPT_IN_PORTS:
+        return capture_parse_ports(args->a, text, &c->exclude_in_ports, err);
+    case OPT_OUT_RANGES:
+        return capture_parse_ranges(args->a, text, &c->exclude_out_ranges, err);
+    case OPT_INCLUDE_RANGES:
+        return capture_parse_ranges(args->a, text, &c->include_out_ranges, err);
+    case OPT_INTERFACES:
+        return capture_parse_interfaces(args->a, text, &c->exclude_interfaces, err);
+    case OPT_MODE:
+        return set_mode(c, text, err);
+    case OPT_POD_IP:
+        return set_pod_ip(c, text, err);
+    case OPT_MARK:
+        return c->by_mark = true;
+    case OPT_PRINT:
+        return args->print = true;
     }
     return false;
 }

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/field.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "base/clock.h"
 
 enum { MAX_LINE = 512, MAX_NAMES = 1024, NAME_LIFE_S = 60, MAX_ASKING = 64 };
 
@@ -116,7 +116,8 @@ static void on_name(int result, char type, int count, int ttl, void *addresses, 
         return;
     }
     d->asking--;
-    if (result == DNS_ERR_NONE && type == DNS_PTR && count > 0) service = denied_service(a, str_of(*(char **)addresses));
+    if (result == DNS_ERR_NONE && type == DNS_PTR && count > 0)
+        service = denied_service(a, str_of(*(char **)addresses));
     remember(d, str_of(q->address), service);
     print(d, str_of(q->address), q->port, str_c(a, service));
     free(q);

@@ -11,7 +11,8 @@
 struct evdns_base;
 struct denied;
 /* Makes the FIFO at |path| and reads it. NULL with err. */
-MUST struct denied *denied_new(struct event_base *base, const char *path, const struct agent_options *o, struct err *err);
+MUST struct denied *denied_new(struct event_base *base, const char *path, const struct agent_options *o,
+                               struct err *err);
 void denied_free(struct denied *d);
 
 /* "no_policy 10.96.0.9:80" → address and port; false for any other line. The parts point into |line|. */

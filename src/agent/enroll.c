@@ -30,9 +30,9 @@ struct enroll {
     struct event *renew, *ask_bundle;
     struct http_call *call, *bundle_call;
     struct backoff backoff;
-    EVP_PKEY *next_key;          /* of the request under way */
-    struct buf key, chain;       /* current, PEM */
-    struct buf bundle;           /* current roots, PEM */
+    EVP_PKEY *next_key;    /* of the request under way */
+    struct buf key, chain; /* current, PEM */
+    struct buf bundle;     /* current roots, PEM */
     char bundle_id[64];
     char identity[512];
     int64_t ends;
@@ -109,7 +109,8 @@ static void take_bundle(struct enroll *e, struct str body)
     struct err err = {0};
     json_error_t why;
     json_t *j = json_loadb(body.p ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &why);
-    bool ok = j ? write_bundle(e, json_text(j, "bundle"), json_text(j, "bundle_id"), &err) : err_set(&err, "%s", why.text);
+    bool ok =
+        j ? write_bundle(e, json_text(j, "bundle"), json_text(j, "bundle_id"), &err) : err_set(&err, "%s", why.text);
     if (!ok) log_warn("the controller's trust bundle is not used: %s", err.text);
     json_decref(j);
 }

@@ -26,7 +26,7 @@ struct enroll_state {
     int64_t ends;         /* notAfter, Unix seconds */
     const char *identity; /* SPIFFE id, "" before the first certificate */
     const char *bundle_id;
-    const char *error;    /* why the last try failed, "" when it did not */
+    const char *error; /* why the last try failed, "" when it did not */
 };
 /* Valid until the loop runs again. */
 struct enroll_state enroll_state(const struct enroll *e);

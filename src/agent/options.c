@@ -35,16 +35,29 @@ static error_t on_option(int key, char *text, struct argp_state *state)
     struct agent_options *o = state->input;
     int64_t ns = 0;
     switch (key) {
-    case OPT_CONTROLLER: o->controller = text; return 0;
-    case OPT_TOKEN: o->token_file = text; return 0;
-    case OPT_TRUST: o->trust_dir = text; return 0;
-    case OPT_ENVOY: o->envoy = text; return 0;
-    case OPT_DIR: o->dir = text; return 0;
-    case OPT_DRAIN: return duration(state, text, &o->drain_ns) ? 0 : EINVAL;
+    case OPT_CONTROLLER:
+        o->controller = text;
+        return 0;
+    case OPT_TOKEN:
+        o->token_file = text;
+        return 0;
+    case OPT_TRUST:
+        o->trust_dir = text;
+        return 0;
+    case OPT_ENVOY:
+        o->envoy = text;
+        return 0;
+    case OPT_DIR:
+        o->dir = text;
+        return 0;
+    case OPT_DRAIN:
+        return duration(state, text, &o->drain_ns) ? 0 : EINVAL;
     case OPT_BUNDLE:
         if (duration(state, text, &ns)) o->bundle_every_s = ns / 1000000000;
         return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", text); return EINVAL;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", text);
+        return EINVAL;
     case ARGP_KEY_END:
         if (!o->controller) argp_error(state, "--controller HOST:PORT is needed");
         return 0;

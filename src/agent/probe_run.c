@@ -60,7 +60,8 @@ static void on_grpc(void *arg, const struct http_answer *answer)
 {
     struct probe_run *r = arg;
     bool ok = answer->ok && answer->status == 200 && probe_grpc_is_serving(answer->body);
-    finish(r, ok, 503, answer->ok ? ok ? "SERVING" : "the application's health service does not say SERVING" : answer->err.text);
+    finish(r, ok, 503,
+           answer->ok ? ok ? "SERVING" : "the application's health service does not say SERVING" : answer->err.text);
 }
 
 static bool has_header(const struct probe *p, struct str name)
@@ -75,7 +76,8 @@ static struct strs http_headers(struct arena *a, const struct probe *p, struct s
 {
     struct strs all = {0};
     for (each(h, p->headers)) list_push(a, &all, *h);
-    if (!has_header(p, S("Host:")) && !str_empty(host)) list_push(a, &all, str_fmt(a, "Host: %.*s:%u", STR_FMT(host), p->port));
+    if (!has_header(p, S("Host:")) && !str_empty(host))
+        list_push(a, &all, str_fmt(a, "Host: %.*s:%u", STR_FMT(host), p->port));
     if (!has_header(p, S("User-Agent:"))) list_push(a, &all, S("User-Agent: kube-probe/osm"));
     if (!has_header(p, S("Accept:"))) list_push(a, &all, S("Accept: */*"));
     list_push(a, &all, S("Connection: close"));

@@ -31,10 +31,12 @@ static bool add_headers(struct arena *a, const json_t *list, struct probe *p, st
     json_array_foreach(list, i, h)
     {
         struct str name = text(a, h, "name"), value = text(a, h, "value");
-        if (str_empty(name) || !is_one_line(name) || !is_one_line(value)) return err_set(err, "headers[%zu] is no header", i);
+        if (str_empty(name) || !is_one_line(name) || !is_one_line(value))
+            return err_set(err, "headers[%zu] is no header", i);
         /* Without a value curl wants a semicolon. */
-        list_push(a, &p->headers, str_empty(value) ? str_fmt(a, "%.*s;", STR_FMT(name))
-                                                   : str_fmt(a, "%.*s: %.*s", STR_FMT(name), STR_FMT(value)));
+        list_push(a, &p->headers,
+                  str_empty(value) ? str_fmt(a, "%.*s;", STR_FMT(name))
+                                   : str_fmt(a, "%.*s: %.*s", STR_FMT(name), STR_FMT(value)));
     }
     return true;
 }

@@ -30,9 +30,21 @@ static void run(struct proxy *p)
     const struct agent_options *o = p->opt.agent;
     struct arena *a SCOPED_ARENA = arena_new();
     const char *argv[] = {
-        o->envoy, "--config-path", agent_path(o, a, FILE_BOOTSTRAP), "--concurrency", "1", "--disable-hot-restart",
-        "--drain-time-s", "30", "--drain-strategy", "immediate",
-        "--log-level", o->envoy_log_level, "--file-flush-interval-msec", "500", NULL,
+        o->envoy,
+        "--config-path",
+        agent_path(o, a, FILE_BOOTSTRAP),
+        "--concurrency",
+        "1",
+        "--disable-hot-restart",
+        "--drain-time-s",
+        "30",
+        "--drain-strategy",
+        "immediate",
+        "--log-level",
+        o->envoy_log_level,
+        "--file-flush-interval-msec",
+        "500",
+        NULL,
     };
     sigset_t none;
     sigemptyset(&none);

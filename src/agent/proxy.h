@@ -18,8 +18,8 @@ struct proxy_options {
 struct proxy *proxy_new(const struct proxy_options *opt);
 /* Kills what still runs. */
 void proxy_free(struct proxy *p);
-/* Starts Envoy with the written bootstrap; idempotent. When it ends by itself it comes back: at once the first time, then after
- * growing pauses (up to 10 s) until it has run for a minute. */
+/* Starts Envoy with the written bootstrap; idempotent. When it ends by itself it comes back: at once the first time,
+ * then after growing pauses (up to 10 s) until it has run for a minute. */
 void proxy_start(struct proxy *p);
 /* SIGTERM now, SIGKILL after 5 s; |stopped| follows, at once when it does not run. */
 void proxy_stop(struct proxy *p);

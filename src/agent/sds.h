@@ -1,5 +1,6 @@
 /* sds.h - the two files from which Envoy reads certificate and roots: one JSON document per secret, PEM inline. Pure
- * text; who writes them renames them into place (a file that does not parse is printed into Envoy's log, key and all). */
+ * text; who writes them renames them into place (a file that does not parse is printed into Envoy's log, key and all).
+ */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"

@@ -90,7 +90,8 @@ static bool load(struct ca *ca, const char *path, int64_t now, struct err *err)
 {
     struct stat st;
     if (stat(path, &st) < 0) return err_errno(err, errno, "%s", path);
-    if (st.st_mode & 077) return err_set(err, "%s: others may read it; chmod 600 it, and replace the CA if they did", path);
+    if (st.st_mode & 077)
+        return err_set(err, "%s: others may read it; chmod 600 it, and replace the CA if they did", path);
     return (read_pair(ca, path, err) && check(ca, now, err)) || err_wrap(err, "%s", path);
 }
 

@@ -5,8 +5,8 @@
 #pragma once
 #include "identity/issuer.h"
 
-#define CA_FILE_KEY "ca-key.pem"
-#define CA_FILE_ROOT "ca.pem"
+#define CA_FILE_KEY    "ca-key.pem"
+#define CA_FILE_ROOT   "ca.pem"
 #define CA_COMMON_NAME "osm-ca.openservicemesh.io"
 
 enum {

@@ -26,8 +26,8 @@ static bool set_life(X509 *cert, int64_t from, int64_t to)
 /* A common name longer than X.520 allows is left out; the alternative names are what counts. */
 static bool set_common_name(X509_NAME *name, struct str cn)
 {
-    return cn.n > MAX_COMMON_NAME ||
-           X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)cn.p, (int)cn.n, -1, 0);
+    return cn.n > MAX_COMMON_NAME || X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
+                                                                (const unsigned char *)cn.p, (int)cn.n, -1, 0);
 }
 
 static bool add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -72,8 +72,8 @@ static bool fill_root(X509 *root, EVP_PKEY *key, int64_t now)
     X509_NAME *name = X509_get_subject_name(root);
     return X509_set_version(root, X509_VERSION_3) && set_serial(root) &&
            set_life(root, now - CA_BACKDATE_S, now + (int64_t)CA_ROOT_DAYS * 86400) &&
-           X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8, (const unsigned char *)"Open Service Mesh",
-                                      -1, -1, 0) &&
+           X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8,
+                                      (const unsigned char *)"Open Service Mesh", -1, -1, 0) &&
            set_common_name(name, S(CA_COMMON_NAME)) && X509_set_issuer_name(root, name) && X509_set_pubkey(root, key) &&
            add_ext(root, root, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
            add_ext(root, root, NID_key_usage, "critical,keyCertSign,cRLSign") &&

@@ -43,7 +43,8 @@ static bool add_names(struct arena *a, X509 *cert, struct cert_info *out, struct
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     bool ok = true;
-    for (int i = 0; ok && i < sk_GENERAL_NAME_num(names); i++) ok = add_name(a, sk_GENERAL_NAME_value(names, i), out, err);
+    for (int i = 0; ok && i < sk_GENERAL_NAME_num(names); i++)
+        ok = add_name(a, sk_GENERAL_NAME_value(names, i), out, err);
     GENERAL_NAMES_free(names);
     return ok;
 }
@@ -75,7 +76,8 @@ bool cert_inspect_x509(struct arena *a, X509 *cert, struct cert_info *out, struc
 
 X509 *cert_of_pem(struct str pem, struct err *err)
 {
-    if (pem.n > CERT_MAX_PEM) return ERR_NULL(err, "the certificate text has %zu bytes, more than %d", pem.n, CERT_MAX_PEM);
+    if (pem.n > CERT_MAX_PEM)
+        return ERR_NULL(err, "the certificate text has %zu bytes, more than %d", pem.n, CERT_MAX_PEM);
     BIO *bio SCOPED_BIO = ssl_reader(pem);
     X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, ssl_no_password, NULL) : NULL;
     if (!cert) ssl_err(err, "no certificate in the PEM text");

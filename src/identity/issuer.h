@@ -7,12 +7,12 @@
 
 /* What to certify. Valid during the call of issuer_sign only; issuers that answer later copy. */
 struct issue_request {
-    EVP_PKEY *key;     /* public half is certified */
-    struct str csr;    /* the request as it came (PEM), for issuers that want one; its names are not to be used */
-    struct str uri;    /* URI SAN, empty: none */
-    struct str dns;    /* DNS SAN and, if it fits, common name; not empty */
-    int64_t now;       /* seconds since 1970 */
-    int64_t validity;  /* seconds, > 0; what comes back may end earlier, never later */
+    EVP_PKEY *key;    /* public half is certified */
+    struct str csr;   /* the request as it came (PEM), for issuers that want one; its names are not to be used */
+    struct str uri;   /* URI SAN, empty: none */
+    struct str dns;   /* DNS SAN and, if it fits, common name; not empty */
+    int64_t now;      /* seconds since 1970 */
+    int64_t validity; /* seconds, > 0; what comes back may end earlier, never later */
 };
 /* |chain| is PEM, leaf first, without the root; NULL with |err| set. Both valid during the call. Runs exactly once per
  * request, within issuer_sign or later, on any thread. */

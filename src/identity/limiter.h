@@ -9,5 +9,6 @@ struct limiter {
 /* |per_s| requests a second in the long run, |burst| at once. */
 void limiter_init(struct limiter *l, double per_s, double burst);
 void limiter_release(struct limiter *l);
-/* May |name| ask at |now_ns| (monotonic)? Counts it if so. Memory is bounded: buckets that are full again are dropped. */
+/* May |name| ask at |now_ns| (monotonic)? Counts it if so. Memory is bounded: buckets that are full again are dropped.
+ */
 bool limiter_allow(struct limiter *l, struct str name, int64_t now_ns);

@@ -6,10 +6,10 @@
 
 struct own_cert;
 struct own_cert_options {
-    struct event_base *base;  /* of the owner's loop */
-    struct mailbox *mail;     /* on the same loop */
-    struct issuer *issuer;    /* borrowed */
-    int64_t validity_s;       /* 0: a day */
+    struct event_base *base; /* of the owner's loop */
+    struct mailbox *mail;    /* on the same loop */
+    struct issuer *issuer;   /* borrowed */
+    int64_t validity_s;      /* 0: a day */
     /* A new key (PEM) and its chain. On the loop's thread; with an issuer that answers at once, the first time within
      * own_cert_new. The texts are wiped after the call. */
     void (*changed)(void *arg, struct str chain, struct str key);

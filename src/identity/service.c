@@ -15,7 +15,7 @@
 #include "net/loop.h"
 
 enum {
-    MAX_OPEN = 4096,          /* requests taken on and not yet answered, long polls apart */
+    MAX_OPEN = 4096, /* requests taken on and not yet answered, long polls apart */
     MAX_POLLS = 65536,
     POD_WAIT_MS = 3000,
     POD_RETRY_MS = 50,
@@ -127,7 +127,8 @@ static void job_answer(void *arg)
     int64_t renew = identity_renew_after(j->issued, atomic_load(&s->validity_s), random_u32());
     respond_json(j->later, 200,
                  json_pack("{s:s%, s:s%, s:s%, s:I}", "chain", j->chain.p, j->chain.n, "bundle", s->trust.pem.p,
-                           s->trust.pem.n, "bundle_id", s->trust.id.p, s->trust.id.n, "renew_after", (json_int_t)renew));
+                           s->trust.pem.n, "bundle_id", s->trust.id.p, s->trust.id.n, "renew_after",
+                           (json_int_t)renew));
     log_info("certificate issued to %.*s.%.*s for pod %.*s", STR_FMT(j->subject.sa), STR_FMT(j->subject.ns),
              STR_FMT(j->subject.pod));
     job_end(j);
@@ -306,8 +307,9 @@ struct poll {
 
 static void answer_bundle(struct identity_service *s, struct h2_later *later)
 {
-    respond_json(later, 200, json_pack("{s:s%, s:s%}", "bundle", s->trust.pem.p, s->trust.pem.n, "bundle_id",
-                                       s->trust.id.p, s->trust.id.n));
+    respond_json(
+        later, 200,
+        json_pack("{s:s%, s:s%}", "bundle", s->trust.pem.p, s->trust.pem.n, "bundle_id", s->trust.id.p, s->trust.id.n));
 }
 
 /* Answers those waiters that |is_due|: everyone when the bundle changed. */

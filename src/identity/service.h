@@ -27,11 +27,11 @@ enum {
 };
 
 struct identity_options {
-    struct issuer *issuer;          /* borrowed, outlives the service */
-    struct token_checker *tokens;   /* borrowed, outlives the service */
-    const char *trust_domain;       /* copied; NULL: NAME_TRUST_DOMAIN */
-    int64_t validity_s;             /* of certificates; 0: a day */
-    int64_t validity_min_s;         /* 0: 10 min; tests may go lower */
+    struct issuer *issuer;        /* borrowed, outlives the service */
+    struct token_checker *tokens; /* borrowed, outlives the service */
+    const char *trust_domain;     /* copied; NULL: NAME_TRUST_DOMAIN */
+    int64_t validity_s;           /* of certificates; 0: a day */
+    int64_t validity_min_s;       /* 0: 10 min; tests may go lower */
     /* Is the pod in the mesh and alive? Called on the service's thread; must not block. POD_UNKNOWN is asked again for
      * up to 3 s. NULL: every pod is alive (tests). */
     enum pod_state (*pod_state)(void *arg, const struct token_subject *s);

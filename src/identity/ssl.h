@@ -13,10 +13,15 @@ static inline void ssl_req_freep(X509_REQ **p) { X509_REQ_free(*p); }
 static inline void ssl_bio_freep(BIO **p) { BIO_free(*p); }
 #define SCOPED_PKEY __attribute__((cleanup(ssl_pkey_freep)))
 #define SCOPED_X509 __attribute__((cleanup(ssl_x509_freep)))
-#define SCOPED_REQ __attribute__((cleanup(ssl_req_freep)))
-#define SCOPED_BIO __attribute__((cleanup(ssl_bio_freep)))
+#define SCOPED_REQ  __attribute__((cleanup(ssl_req_freep)))
+#define SCOPED_BIO  __attribute__((cleanup(ssl_bio_freep)))
 
-#define STEAL_PTR(p) ({ __typeof__(p) stolen_ = (p); (p) = NULL; stolen_; })
+#define STEAL_PTR(p)                                                                                                   \
+    ({                                                                                                                 \
+        __typeof__(p) stolen_ = (p);                                                                                   \
+        (p) = NULL;                                                                                                    \
+        stolen_;                                                                                                       \
+    })
 
 /* The formatted text, ": " and OpenSSL's oldest queued reason; empties the queue. Returns false. */
 bool ssl_err(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -85,7 +85,8 @@ struct str token_bearer(struct str header)
     return token;
 }
 
-static bool look_up(struct token_local *l, struct arena *a, struct str token, struct token_subject *out, struct err *err)
+static bool look_up(struct token_local *l, struct arena *a, struct str token, struct token_subject *out,
+                    struct err *err)
 {
     struct buf text SCOPED_BUF = {0};
     struct err why = {0};
@@ -120,9 +121,9 @@ struct token_checker *token_local_new(const char *dir, int64_t (*now)(void))
 
 static bool write_record(const char *path, const struct token_subject *s, int64_t expires, struct err *err)
 {
-    json_t *j = json_pack("{s:s%, s:s%, s:s%, s:s%, s:s, s:I}", "namespace", s->ns.p, s->ns.n, "serviceAccount", s->sa.p,
-                          s->sa.n, "pod", s->pod.p, s->pod.n, "uid", s->uid.p, s->uid.n, "audience", NAME_TOKEN_AUDIENCE,
-                          "expires", (json_int_t)expires);
+    json_t *j = json_pack("{s:s%, s:s%, s:s%, s:s%, s:s, s:I}", "namespace", s->ns.p, s->ns.n, "serviceAccount",
+                          s->sa.p, s->sa.n, "pod", s->pod.p, s->pod.n, "uid", s->uid.p, s->uid.n, "audience",
+                          NAME_TOKEN_AUDIENCE, "expires", (json_int_t)expires);
     char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     bool ok = text ? file_write_atomic(path, str_of(text), 0600, err) : err_set(err, "the token's names are not text");
     free(text);

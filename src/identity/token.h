@@ -7,8 +7,8 @@
 #include "base/err.h"
 
 enum {
-    TOKEN_MAX = 8192,   /* bytes of a bearer token that are looked at */
-    TOKEN_TEXT = 65,    /* a local token and its NUL */
+    TOKEN_MAX = 8192, /* bytes of a bearer token that are looked at */
+    TOKEN_TEXT = 65,  /* a local token and its NUL */
     TOKEN_RECORD_MAX = 4096,
 };
 

@@ -1,6 +1,7 @@
 /* standin.h - a controller for the agent's tests: the real certificate service over TLS, and an ADS that has nothing to
  * say, which is enough for Envoy to become live. In a network namespace of its own, so that the ports are free. */
 #pragma once
+#include <cmocka.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -14,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -95,13 +95,13 @@ static void ads_closed(void *state)
     free(state);
 }
 
-static const struct h2_grpc ads = {.accepts = ads_accepts, .open = ads_open, .message = ads_message, 
-                                   .closed = ads_closed, .max_message = 1 << 20};
+static const struct h2_grpc ads = {
+    .accepts = ads_accepts, .open = ads_open, .message = ads_message, .closed = ads_closed, .max_message = 1 << 20};
 
 /* ---- the controller ---- */
 
 struct controller {
-    char dir[64];         /* ca/, tokens/ */
+    char dir[64]; /* ca/, tokens/ */
     struct issuer *ca;
     struct token_checker *tokens;
     struct identity_service *service;
@@ -126,8 +126,11 @@ static inline void controller_certificate(void *arg, struct str chain, struct st
     if (c->server) {
         h2_server_set_tls(c->server, tls);
     } else {
-        struct h2_server_options o = {.tls = tls, .listen_fd = listen_tcp("127.0.0.1", PORT_XDS, &err), .other = &other,
-                                      .grpc = &ads, .mail = c->loop->mail};
+        struct h2_server_options o = {.tls = tls,
+                                      .listen_fd = listen_tcp("127.0.0.1", PORT_XDS, &err),
+                                      .other = &other,
+                                      .grpc = &ads,
+                                      .mail = c->loop->mail};
         c->server = h2_server_new(c->loop->base, &o, &err);
     }
     if (!c->server) fail_msg("%s", err.text);
@@ -138,8 +141,10 @@ static inline void controller_begin(void *arg)
 {
     struct controller *c = arg;
     struct err err = {0};
-    c->own = own_cert_new(&(struct own_cert_options){.base = c->loop->base, .mail = c->loop->mail, .issuer = c->ca,
-                                                     .changed = controller_certificate, .arg = c}, &err);
+    c->own = own_cert_new(
+        &(struct own_cert_options){
+            .base = c->loop->base, .mail = c->loop->mail, .issuer = c->ca, .changed = controller_certificate, .arg = c},
+        &err);
     assert_non_null(c->own);
 }
 
@@ -150,10 +155,14 @@ static inline void controller_start(struct controller *c, const char *dir, int64
     snprintf(c->dir, sizeof c->dir, "%s", dir);
     if (!c->ca) c->ca = ca_open(str_fmt(a, "%s/ca", dir).p, clock_unix_s(), &err);
     c->tokens = token_local_new(str_fmt(a, "%s/tokens", dir).p, NULL);
-    c->service = identity_service_new(&(struct identity_options){.issuer = c->ca, .tokens = c->tokens,
-                                                                 .validity_s = validity_s, .validity_min_s = 1,
-                                                                 .pod_state = c->pod_state, .arg = c->arg,
-                                                                 .trust_domain = c->trust_domain}, &err);
+    c->service = identity_service_new(&(struct identity_options){.issuer = c->ca,
+                                                                 .tokens = c->tokens,
+                                                                 .validity_s = validity_s,
+                                                                 .validity_min_s = 1,
+                                                                 .pod_state = c->pod_state,
+                                                                 .arg = c->arg,
+                                                                 .trust_domain = c->trust_domain},
+                                      &err);
     c->loop = loop_thread_new("controller", &err);
     if (err.is_set) fail_msg("%s", err.text);
     mailbox_post(c->loop->mail, controller_begin, c);

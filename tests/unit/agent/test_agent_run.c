@@ -75,10 +75,12 @@ static void start_agent(struct world *w, const char *trust, const char *drain)
     setenv("POD_NAMESPACE", "ns1", 1);
     setenv("POD_IP", "127.0.0.1", 1);
     setenv("SERVICE_ACCOUNT", "client", 1);
-    setenv("OSM_PROBES", "[{\"container\":\"web\",\"type\":\"readiness\",\"kind\":\"tcp\",\"port\":15128,\"timeout\":1},"
-                         "{\"container\":\"web\",\"type\":\"liveness\",\"kind\":\"tcp\",\"port\":1,\"timeout\":1}]", 1);
-    execl("/proc/self/exe", "test", "agent", "--controller", "127.0.0.1:15128", "--token", token, "--trust", trust_dir, "--dir",
-          dir, "--drain", drain, "--envoy", envoy_program(), "--bundle-every", "1s", (char *)NULL);
+    setenv("OSM_PROBES",
+           "[{\"container\":\"web\",\"type\":\"readiness\",\"kind\":\"tcp\",\"port\":15128,\"timeout\":1},"
+           "{\"container\":\"web\",\"type\":\"liveness\",\"kind\":\"tcp\",\"port\":1,\"timeout\":1}]",
+           1);
+    execl("/proc/self/exe", "test", "agent", "--controller", "127.0.0.1:15128", "--token", token, "--trust", trust_dir,
+          "--dir", dir, "--drain", drain, "--envoy", envoy_program(), "--bundle-every", "1s", (char *)NULL);
     _exit(127);
 }
 
@@ -103,13 +105,13 @@ static int post(const char *url)
     return http_fetch(&o, a, &answer, &err) ? answer.status : 0;
 }
 
-#define WAIT_FOR(condition)                                                          \
-    do {                                                                             \
-        int64_t end_ = clock_mono_ns() + (int64_t)PATIENCE_S * 1000000000;           \
-        while (!(condition)) {                                                       \
-            if (clock_mono_ns() > end_) fail_msg("not within %d s: " #condition, PATIENCE_S); \
-            usleep(20000);                                                           \
-        }                                                                            \
+#define WAIT_FOR(condition)                                                                                            \
+    do {                                                                                                               \
+        int64_t end_ = clock_mono_ns() + (int64_t)PATIENCE_S * 1000000000;                                             \
+        while (!(condition)) {                                                                                         \
+            if (clock_mono_ns() > end_) fail_msg("not within %d s: " #condition, PATIENCE_S);                          \
+            usleep(20000);                                                                                             \
+        }                                                                                                              \
     } while (0)
 
 static bool is_ready(void)
@@ -204,7 +206,8 @@ static void start_dns(void *arg)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    if (bind(fd, (void *)&at, sizeof at) == 0) dns_port = evdns_add_server_port_with_base(t->base, fd, 0, answer_dns, NULL);
+    if (bind(fd, (void *)&at, sizeof at) == 0)
+        dns_port = evdns_add_server_port_with_base(t->base, fd, 0, answer_dns, NULL);
 }
 static void end_dns(void *arg)
 {
@@ -252,7 +255,8 @@ static void a_call_without_policy_is_logged_with_its_names(void **state)
 
 /* ---- renewal ---- */
 
-#define PATH_SECRET "\"sds_config\":{\"resource_api_version\":\"V3\",\"path_config_source\":{\"path\":\"%s/sidecar/%s\"}}"
+#define PATH_SECRET                                                                                                    \
+    "\"sds_config\":{\"resource_api_version\":\"V3\",\"path_config_source\":{\"path\":\"%s/sidecar/%s\"}}"
 static const char listener[] =
     "{\"address\":{\"socket_address\":{\"address\":\"127.0.0.1\",\"port_value\":16000}},\"filter_chains\":[{"
     "\"transport_socket\":{\"name\":\"tls\",\"typed_config\":{\"@type\":"
@@ -299,7 +303,8 @@ static void next_request(struct traffic *t, int which);
 static void request_done(struct traffic *t, int which, const struct http_answer *answer)
 {
     if (!answer->ok || answer->status != 200)
-        snprintf(t->error, sizeof t->error, "request %d: %d %s", t->done[0] + t->done[1], answer->status, answer->err.text);
+        snprintf(t->error, sizeof t->error, "request %d: %d %s", t->done[0] + t->done[1], answer->status,
+                 answer->err.text);
     t->done[which]++;
     if (t->is_over || *t->error)
         event_base_loopbreak(t->base);
@@ -318,7 +323,8 @@ static void look(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct traffic *t = arg;
-    t->is_over = body_has("http://127.0.0.1:15000/stats?filter=sds.osm-certificate.update_success", "update_success: 4");
+    t->is_over =
+        body_has("http://127.0.0.1:15000/stats?filter=sds.osm-certificate.update_success", "update_success: 4");
 }
 
 static void issued(void *arg, const struct str *chain, const struct err *err)
@@ -341,13 +347,19 @@ static void certificates_are_renewed_in_use(void **state)
 
     EVP_PKEY *key = key_new(&err);
     assert_true(key_to_pem(key, &pem, &err));
-    struct issue_request r = {.key = key, .uri = S("spiffe://cluster.local/ns/ns1/sa/other"), .dns = S("other.ns1.cluster.local"),
-                              .now = clock_unix_s(), .validity = 3600};
+    struct issue_request r = {.key = key,
+                              .uri = S("spiffe://cluster.local/ns/ns1/sa/other"),
+                              .dns = S("other.ns1.cluster.local"),
+                              .now = clock_unix_s(),
+                              .validity = 3600};
     issuer_sign(w->controller.ca, &r, issued, &chain);
     EVP_PKEY_free(key);
     struct traffic t = {.base = loop_base_new(&err)};
-    struct http_call_options o = {.url = "https://client.ns1.cluster.local:16000/", .connect_to = "127.0.0.1:16000",
-                                  .roots = issuer_roots(w->controller.ca), .chain = buf_view(&chain), .key = buf_view(&pem)};
+    struct http_call_options o = {.url = "https://client.ns1.cluster.local:16000/",
+                                  .connect_to = "127.0.0.1:16000",
+                                  .roots = issuer_roots(w->controller.ca),
+                                  .chain = buf_view(&chain),
+                                  .key = buf_view(&pem)};
     t.http = http_client_new(t.base, &err);
     t.o[0] = t.o[1] = o;
     t.o[1].no_reuse = true;
@@ -415,8 +427,11 @@ static void a_workload_in_the_controllers_place_is_refused(void **state)
     struct issuer *ca = ca_open(str_fmt(a, "%s/ca", w->dir).p, clock_unix_s(), &err);
     EVP_PKEY *key = key_new(&err);
     assert_true(key_to_pem(key, &pem, &err));
-    struct issue_request r = {.key = key, .uri = S("spiffe://cluster.local/ns/ns1/sa/evil"), .dns = S("evil.ns1.cluster.local"),
-                              .now = clock_unix_s(), .validity = 3600};
+    struct issue_request r = {.key = key,
+                              .uri = S("spiffe://cluster.local/ns/ns1/sa/evil"),
+                              .dns = S("evil.ns1.cluster.local"),
+                              .now = clock_unix_s(),
+                              .validity = 3600};
     issuer_sign(ca, &r, issued, &chain);
     EVP_PKEY_free(key);
     w->controller.ca = ca;

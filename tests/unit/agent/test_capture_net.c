@@ -113,7 +113,8 @@ static void call_as(const struct call *c, const char *address, int port, int out
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (c->mark) setsockopt(fd, SOL_SOCKET, SO_MARK, &c->mark, sizeof c->mark);
-    if (c->source && (inet_pton(AF_INET, c->source, &from.sin_addr) != 1 || bind(fd, (void *)&from, sizeof from) < 0)) _exit(1);
+    if (c->source && (inet_pton(AF_INET, c->source, &from.sin_addr) != 1 || bind(fd, (void *)&from, sizeof from) < 0))
+        _exit(1);
     int rc = is6 ? connect(fd, (void *)&v6, sizeof v6) : connect(fd, (void *)&v4, sizeof v4);
     if (rc == 0 && read(fd, text, sizeof text - 1) <= 0) strcpy(text, "nothing");
     dprintf(out, "%s", rc < 0 ? "nothing" : text);
@@ -131,7 +132,8 @@ static void expect(struct call c, const char *address, int port, const char *ans
     if (read(p[0], got, sizeof got - 1) < 0) strcpy(got, "?");
     close(p[0]);
     waitpid(pid, NULL, 0);
-    if (strcmp(got, answer)) fail_msg("uid %d to %s port %d: expected '%s', saw '%s'", c.uid, address, port, answer, got);
+    if (strcmp(got, answer))
+        fail_msg("uid %d to %s port %d: expected '%s', saw '%s'", c.uid, address, port, answer, got);
 }
 
 static const struct call app = {.uid = APP}, sidecar = {.uid = SIDECAR}, caller = {.uid = APP, .from_outside = true};
@@ -184,8 +186,10 @@ static int build(void **state)
     if (read(p[0], &x, 1) != 1) return -1;
     run("ip link add eth0 type veth peer name eth0 netns %d", outside);
     run("ip addr add 10.244.0.9/24 dev eth0 && ip addr add fd00::9/64 dev eth0 nodad && ip link set eth0 up");
-    run("nsenter -t %d -n sh -c 'ip addr add 10.244.0.1/24 dev eth0 && ip addr add fd00::1/64 dev eth0 nodad && ip link set "
-        "eth0 up'", outside);
+    run("nsenter -t %d -n sh -c 'ip addr add 10.244.0.1/24 dev eth0 && ip addr add fd00::1/64 dev eth0 nodad && ip "
+        "link set "
+        "eth0 up'",
+        outside);
     run("ip route add default via 10.244.0.1 && ip -6 route add default via fd00::1");
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) listen_both(&pod, ports[i]);
     listen_at(&pod, "10.244.0.9", 8081);
@@ -206,7 +210,7 @@ static void outgoing_calls_go_through_the_sidecar(void **state)
 {
     (void)state;
     assert_int_equal(capture(""), 0);
-    assert_int_equal(capture(""), 0); /* twice is once */
+    assert_int_equal(capture(""), 0);                     /* twice is once */
     expect(app, "10.96.0.10", 80, "15001 10.96.0.10:80"); /* an address that exists nowhere */
     expect(app, "10.244.0.1", 80, "15001 10.244.0.1:80");
     expect(app, "fd00:96::10", 80, "15001 [fd00:96::10]:80");

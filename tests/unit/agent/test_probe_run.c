@@ -33,8 +33,14 @@ static const struct http_route routes[] = {{"GET", "/status/*", get_status}, {"G
 
 /* ---- grpc.health.v1 ---- */
 
-static bool health_accepts(void *arg, struct str path) { return (void)arg, str_is(path, "/grpc.health.v1.Health/Check"); }
-static void *health_open(void *arg, struct h2_stream *s, const struct h2_peer *peer) { return (void)arg, (void)peer, s; }
+static bool health_accepts(void *arg, struct str path)
+{
+    return (void)arg, str_is(path, "/grpc.health.v1.Health/Check");
+}
+static void *health_open(void *arg, struct h2_stream *s, const struct h2_peer *peer)
+{
+    return (void)arg, (void)peer, s;
+}
 static void health_closed(void *state) { (void)state; }
 static void health_message(void *state, struct str m, bool is_last)
 {
@@ -45,12 +51,19 @@ static void health_message(void *state, struct str m, bool is_last)
         h2_grpc_end(s, GRPC_INVALID_ARGUMENT, "no such service");
         return;
     }
-    struct h2_chunk c = {.p = str_eq(m, S("\x0a\x04" "down")) ? down : serving, .n = 2};
+    struct h2_chunk c = {.p = str_eq(m, S("\x0a\x04"
+                                          "down"))
+                                  ? down
+                                  : serving,
+                         .n = 2};
     h2_grpc_send(s, &c, 1);
     h2_grpc_end(s, GRPC_OK, "");
 }
-static const struct h2_grpc health = {.accepts = health_accepts, .open = health_open, .message = health_message,
-                                      .closed = health_closed, .max_message = 4096};
+static const struct h2_grpc health = {.accepts = health_accepts,
+                                      .open = health_open,
+                                      .message = health_message,
+                                      .closed = health_closed,
+                                      .max_message = 4096};
 
 static void ok_request(void *arg, struct h2_request *r) { (void)arg, h2_respond(r, 200, "text/plain", S("ok")); }
 
@@ -74,7 +87,8 @@ static SSL_CTX *some_certificate(struct world *w)
     const char *ca = str_fmt(a, "%s/ca", w->dir).p;
     struct issuer *i = ca_open(ca, clock_unix_s(), &err);
     assert_true(file_read(str_fmt(a, "%s/" CA_FILE_KEY, ca).p, 65536, &key, &err));
-    SSL_CTX *tls = tls_server_context(&(struct tls_options){.chain = issuer_roots(i), .key = buf_view(&key), .alpn = "h2"}, &err);
+    SSL_CTX *tls =
+        tls_server_context(&(struct tls_options){.chain = issuer_roots(i), .key = buf_view(&key), .alpn = "h2"}, &err);
     issuer_free(i);
     if (!tls) fail_msg("%s", err.text);
     return tls;
@@ -84,7 +98,10 @@ static struct h2_server *serve(struct world *w, uint16_t port, SSL_CTX *tls)
 {
     static const struct h2_handler other = {ok_request, NULL, 1024};
     struct err err = {0};
-    struct h2_server_options o = {.tls = tls, .listen_fd = listen_tcp("127.0.0.1", port, &err), .other = &other, .grpc = &health,
+    struct h2_server_options o = {.tls = tls,
+                                  .listen_fd = listen_tcp("127.0.0.1", port, &err),
+                                  .other = &other,
+                                  .grpc = &health,
                                   .mail = w->mail};
     struct h2_server *s = h2_server_new(w->base, &o, &err);
     if (!s) fail_msg("%s", err.text);
@@ -157,8 +174,12 @@ static struct seen run(struct world *w, struct probe p)
 static void http_succeeds_from_200_to_399(void **state)
 {
     struct world *w = *state;
-    static const struct { const char *path; bool ok; int status; } cases[] = {
-        {"/status/200", true, 200}, {"/status/204", true, 200}, {"/status/302", true, 200},
+    static const struct {
+        const char *path;
+        bool ok;
+        int status;
+    } cases[] = {
+        {"/status/200", true, 200}, {"/status/204", true, 200},  {"/status/302", true, 200},
         {"/status/399", true, 200}, {"/status/400", false, 400}, {"/status/503", false, 503},
         {"/big", true, 200},
     };
@@ -220,7 +241,8 @@ static void a_cancelled_probe_says_nothing(void **state)
 {
     struct world *w = *state;
     struct seen s = {.base = w->base, .status = -1};
-    struct probe p = {.kind = PROBE_TCP, .port = PORT_SILENT, .timeout_s = 1}, q = {.kind = PROBE_HTTP, .port = PORT_HTTP, .path = S("/"), .timeout_s = 1};
+    struct probe p = {.kind = PROBE_TCP, .port = PORT_SILENT, .timeout_s = 1},
+                 q = {.kind = PROBE_HTTP, .port = PORT_HTTP, .path = S("/"), .timeout_s = 1};
     probe_cancel(probe_start(w->base, w->http, &p, STR_NULL, on_outcome, &s));
     probe_cancel(probe_start(w->base, w->http, &q, STR_NULL, on_outcome, &s));
     event_base_loop(w->base, EVLOOP_NONBLOCK);

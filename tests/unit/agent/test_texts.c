@@ -1,9 +1,9 @@
 /* The agent's pure parts: capture's ruleset, SDS documents, probes, refused calls, statistics. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include <jansson.h>
 
@@ -18,76 +18,78 @@
 
 /* ---- capture ---- */
 
-static const char plain[] = "table inet osm\n"
-                            "delete table inet osm\n"
-                            "table inet osm {\n"
-                            "  chain prerouting {\n"
-                            "    type nat hook prerouting priority -100; policy accept;\n"
-                            "    iifname \"lo\" return\n"
-                            "    tcp dport { 15000, 15001, 15003 } drop\n"
-                            "    tcp dport { 15010, 15901-15904 } return\n"
-                            "    meta l4proto tcp redirect to :15003\n"
-                            "  }\n"
-                            "  chain output {\n"
-                            "    type nat hook output priority -100; policy accept;\n"
-                            "    meta l4proto != tcp return\n"
-                            "    ip saddr 127.0.0.6 meta skuid 1500 return\n"
-                            "    ip6 saddr ::6 meta skuid 1500 return\n"
-                            "    oifname \"lo\" ip daddr != 127.0.0.0/8 meta skuid 1500 meta l4proto tcp redirect to :15003\n"
-                            "    oifname \"lo\" ip6 daddr != ::1 meta skuid 1500 meta l4proto tcp redirect to :15003\n"
-                            "    oifname \"lo\" return\n"
-                            "    meta skuid 1500 return\n"
-                            "    meta l4proto tcp redirect to :15001\n"
-                            "  }\n"
-                            "}\n";
+static const char plain[] =
+    "table inet osm\n"
+    "delete table inet osm\n"
+    "table inet osm {\n"
+    "  chain prerouting {\n"
+    "    type nat hook prerouting priority -100; policy accept;\n"
+    "    iifname \"lo\" return\n"
+    "    tcp dport { 15000, 15001, 15003 } drop\n"
+    "    tcp dport { 15010, 15901-15904 } return\n"
+    "    meta l4proto tcp redirect to :15003\n"
+    "  }\n"
+    "  chain output {\n"
+    "    type nat hook output priority -100; policy accept;\n"
+    "    meta l4proto != tcp return\n"
+    "    ip saddr 127.0.0.6 meta skuid 1500 return\n"
+    "    ip6 saddr ::6 meta skuid 1500 return\n"
+    "    oifname \"lo\" ip daddr != 127.0.0.0/8 meta skuid 1500 meta l4proto tcp redirect to :15003\n"
+    "    oifname \"lo\" ip6 daddr != ::1 meta skuid 1500 meta l4proto tcp redirect to :15003\n"
+    "    oifname \"lo\" return\n"
+    "    meta skuid 1500 return\n"
+    "    meta l4proto tcp redirect to :15001\n"
+    "  }\n"
+    "}\n";
 
-static const char full[] = "table inet osm\n"
-                           "delete table inet osm\n"
-                           "table inet osm {\n"
-                           "  set out_exclude_v4 {\n"
-                           "    type ipv4_addr\n"
-                           "    flags interval\n"
-                           "    auto-merge\n"
-                           "    elements = { 10.0.0.0/8, 10.1.0.0/16 }\n"
-                           "  }\n"
-                           "  set out_include_v4 {\n"
-                           "    type ipv4_addr\n"
-                           "    flags interval\n"
-                           "    auto-merge\n"
-                           "    elements = { 192.168.0.0/16 }\n"
-                           "  }\n"
-                           "  set out_include_v6 {\n"
-                           "    type ipv6_addr\n"
-                           "    flags interval\n"
-                           "    auto-merge\n"
-                           "    elements = { fd00::/8 }\n"
-                           "  }\n"
-                           "  chain prerouting {\n"
-                           "    type nat hook prerouting priority -100; policy accept;\n"
-                           "    iifname \"lo\" return\n"
-                           "    tcp dport { 15000, 15001, 15003 } drop\n"
-                           "    tcp dport { 15010, 15901-15904 } return\n"
-                           "    tcp dport { 22 } return\n"
-                           "    iifname \"eth1\" return\n"
-                           "    meta l4proto tcp redirect to :15003\n"
-                           "  }\n"
-                           "  chain output {\n"
-                           "    type nat hook output priority -100; policy accept;\n"
-                           "    meta l4proto != tcp return\n"
-                           "    ip saddr 127.0.0.6 meta mark 1500 return\n"
-                           "    ip6 saddr ::6 meta mark 1500 return\n"
-                           "    oifname \"lo\" ip daddr 127.0.0.1 meta mark 1500 meta l4proto tcp dnat ip to 10.244.0.9\n"
-                           "    oifname \"lo\" ip daddr != 127.0.0.0/8 meta mark 1500 meta l4proto tcp redirect to :15003\n"
-                           "    oifname \"lo\" ip6 daddr != ::1 meta mark 1500 meta l4proto tcp redirect to :15003\n"
-                           "    oifname \"lo\" return\n"
-                           "    meta mark 1500 return\n"
-                           "    oifname \"eth1\" return\n"
-                           "    ip daddr @out_exclude_v4 return\n"
-                           "    tcp dport { 80, 3306 } return\n"
-                           "    ip daddr @out_include_v4 meta l4proto tcp redirect to :15001\n"
-                           "    ip6 daddr @out_include_v6 meta l4proto tcp redirect to :15001\n"
-                           "  }\n"
-                           "}\n";
+static const char full[] =
+    "table inet osm\n"
+    "delete table inet osm\n"
+    "table inet osm {\n"
+    "  set out_exclude_v4 {\n"
+    "    type ipv4_addr\n"
+    "    flags interval\n"
+    "    auto-merge\n"
+    "    elements = { 10.0.0.0/8, 10.1.0.0/16 }\n"
+    "  }\n"
+    "  set out_include_v4 {\n"
+    "    type ipv4_addr\n"
+    "    flags interval\n"
+    "    auto-merge\n"
+    "    elements = { 192.168.0.0/16 }\n"
+    "  }\n"
+    "  set out_include_v6 {\n"
+    "    type ipv6_addr\n"
+    "    flags interval\n"
+    "    auto-merge\n"
+    "    elements = { fd00::/8 }\n"
+    "  }\n"
+    "  chain prerouting {\n"
+    "    type nat hook prerouting priority -100; policy accept;\n"
+    "    iifname \"lo\" return\n"
+    "    tcp dport { 15000, 15001, 15003 } drop\n"
+    "    tcp dport { 15010, 15901-15904 } return\n"
+    "    tcp dport { 22 } return\n"
+    "    iifname \"eth1\" return\n"
+    "    meta l4proto tcp redirect to :15003\n"
+    "  }\n"
+    "  chain output {\n"
+    "    type nat hook output priority -100; policy accept;\n"
+    "    meta l4proto != tcp return\n"
+    "    ip saddr 127.0.0.6 meta mark 1500 return\n"
+    "    ip6 saddr ::6 meta mark 1500 return\n"
+    "    oifname \"lo\" ip daddr 127.0.0.1 meta mark 1500 meta l4proto tcp dnat ip to 10.244.0.9\n"
+    "    oifname \"lo\" ip daddr != 127.0.0.0/8 meta mark 1500 meta l4proto tcp redirect to :15003\n"
+    "    oifname \"lo\" ip6 daddr != ::1 meta mark 1500 meta l4proto tcp redirect to :15003\n"
+    "    oifname \"lo\" return\n"
+    "    meta mark 1500 return\n"
+    "    oifname \"eth1\" return\n"
+    "    ip daddr @out_exclude_v4 return\n"
+    "    tcp dport { 80, 3306 } return\n"
+    "    ip daddr @out_include_v4 meta l4proto tcp redirect to :15001\n"
+    "    ip6 daddr @out_include_v6 meta l4proto tcp redirect to :15001\n"
+    "  }\n"
+    "}\n";
 
 static void the_plain_ruleset(void **state)
 {
@@ -151,7 +153,8 @@ static void sds_documents_are_json_with_one_secret(void **state)
     assert_true(sds_certificate(S("CHAIN\n"), S("KEY\n\""), &b, &err));
     j = json_loadb(b.p, b.n, 0, NULL);
     assert_int_equal(json_unpack(j, "{s:[{s:s, s:{s:{s:s}, s:{s:s}}}]}", "resources", "name", &name, "tls_certificate",
-                                 "certificate_chain", "inline_string", &chain, "private_key", "inline_string", &key), 0);
+                                 "certificate_chain", "inline_string", &chain, "private_key", "inline_string", &key),
+                     0);
     assert_string_equal(name, SDS_CERTIFICATE);
     assert_string_equal(chain, "CHAIN\n");
     assert_string_equal(key, "KEY\n\"");
@@ -159,8 +162,9 @@ static void sds_documents_are_json_with_one_secret(void **state)
     buf_reset(&b);
     assert_true(sds_bundle(S("ROOTS"), S("id"), &b, &err));
     j = json_loadb(b.p, b.n, 0, NULL);
-    assert_int_equal(json_unpack(j, "{s:[{s:s, s:{s:{s:s}}}]}", "resources", "name", &name, "validation_context", "trusted_ca",
-                                 "inline_string", &roots), 0);
+    assert_int_equal(json_unpack(j, "{s:[{s:s, s:{s:{s:s}}}]}", "resources", "name", &name, "validation_context",
+                                 "trusted_ca", "inline_string", &roots),
+                     0);
     assert_string_equal(name, SDS_BUNDLE);
     assert_string_equal(roots, "ROOTS");
     json_decref(j);
@@ -176,17 +180,20 @@ static void probes_are_found_by_their_path(void **state)
     struct arena *a SCOPED_ARENA = arena_new();
     struct probes p;
     struct err err = {0};
-    assert_true(probes_parse(a,
-                             "[{\"container\":\"web\",\"type\":\"liveness\",\"kind\":\"http\",\"port\":80,\"path\":\"live?x=1\","
-                             "\"headers\":[{\"name\":\"X-A\",\"value\":\"b\"},{\"name\":\"X-E\",\"value\":\"\"}],\"host\":\"h\"},"
-                             "{\"container\":\"web\",\"type\":\"readiness\",\"kind\":\"grpc\",\"port\":90,\"service\":\"s\","
-                             "\"timeout\":7}]", &p, &err));
+    assert_true(probes_parse(
+        a,
+        "[{\"container\":\"web\",\"type\":\"liveness\",\"kind\":\"http\",\"port\":80,\"path\":\"live?x=1\","
+        "\"headers\":[{\"name\":\"X-A\",\"value\":\"b\"},{\"name\":\"X-E\",\"value\":\"\"}],\"host\":\"h\"},"
+        "{\"container\":\"web\",\"type\":\"readiness\",\"kind\":\"grpc\",\"port\":90,\"service\":\"s\","
+        "\"timeout\":7}]",
+        &p, &err));
     const struct probe *live = probes_find(&p, S("/osm-liveness-probe/web")),
                        *ready = probes_find(&p, S("/osm-readiness-probe/web"));
     assert_true(str_is(live->path, "/live?x=1"));
     assert_int_equal(live->timeout_s, 1);
     assert_int_equal(live->headers.n, 3);
-    assert_true(str_is(live->headers.v[0], "Host: h") && str_is(live->headers.v[1], "X-A: b") && str_is(live->headers.v[2], "X-E;"));
+    assert_true(str_is(live->headers.v[0], "Host: h") && str_is(live->headers.v[1], "X-A: b") &&
+                str_is(live->headers.v[2], "X-E;"));
     assert_int_equal(ready->kind, PROBE_GRPC);
     assert_int_equal(ready->timeout_s, 7);
     assert_null(probes_find(&p, S("/osm-startup-probe/web")));
@@ -198,12 +205,15 @@ static void wrong_probes_are_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "{}", "[{}]", "rubbish",
+        "{}",
+        "[{}]",
+        "rubbish",
         "[{\"container\":\"c\",\"type\":\"other\",\"kind\":\"http\",\"port\":80}]",
         "[{\"container\":\"c\",\"type\":\"startup\",\"kind\":\"exec\",\"port\":80}]",
         "[{\"container\":\"c\",\"type\":\"startup\",\"kind\":\"http\",\"port\":0}]",
         "[{\"container\":\"c\",\"type\":\"startup\",\"kind\":\"http\",\"port\":80,\"path\":\"/a b\"}]",
-        "[{\"container\":\"c\",\"type\":\"startup\",\"kind\":\"http\",\"port\":80,\"headers\":[{\"name\":\"A\",\"value\":\"b\\nC: d\"}]}]",
+        "[{\"container\":\"c\",\"type\":\"startup\",\"kind\":\"http\",\"port\":80,\"headers\":[{\"name\":\"A\","
+        "\"value\":\"b\\nC: d\"}]}]",
     };
     struct arena *a SCOPED_ARENA = arena_new();
     struct probes p;
@@ -240,7 +250,8 @@ static void refused_lines(void **state)
     assert_true(str_is(address, "fd00::1") && port == 8080);
     assert_false(denied_parse(S("no_policy -"), &address, &port));
     assert_false(denied_parse(S("no_policy 10.0.0.1:0"), &address, &port));
-    assert_false(denied_parse(S("no_policy 10.0.0.10000000000000000000000000000000000000000000000:1"), &address, &port));
+    assert_false(
+        denied_parse(S("no_policy 10.0.0.10000000000000000000000000000000000000000000000:1"), &address, &port));
     assert_false(denied_parse(S("other 10.96.0.9:80"), &address, &port));
     assert_true(str_is(denied_service(a, S("web.default.svc.cluster.local")), "default/web"));
     assert_true(str_empty(denied_service(a, S("10-0-0-1.pod.cluster.local"))));
@@ -256,7 +267,8 @@ static void our_statistics_lose_envoys_prefix(void **state)
     stats_rename(S("# TYPE envoy_osm_request_total counter\n"
                    "envoy_osm_request_total{source=\"envoy_osm_x\"} 5\n"
                    "# TYPE envoy_server_live gauge\n"
-                   "envoy_server_live{} 1\n"), &b);
+                   "envoy_server_live{} 1\n"),
+                 &b);
     assert_true(str_eq(buf_view(&b), S("# TYPE osm_request_total counter\n"
                                        "osm_request_total{source=\"envoy_osm_x\"} 5\n"
                                        "# TYPE envoy_server_live gauge\n"

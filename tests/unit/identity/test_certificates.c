@@ -1,11 +1,11 @@
 /* Keys, requests, the built-in CA, bundles. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -135,10 +135,12 @@ static void rubbish_and_giants_are_no_requests(void **state)
 {
     struct world *w = *state;
     char *giant = calloc(1, CSR_MAX + 1);
-    struct str encrypted = S("-----BEGIN CERTIFICATE REQUEST-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
-                             "AES-256-CBC,00000000000000000000000000000000\n\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
+    struct str encrypted =
+        S("-----BEGIN CERTIFICATE REQUEST-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
+          "AES-256-CBC,00000000000000000000000000000000\n\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
     assert_null(csr_check(STR_NULL, &w->err));
-    assert_null(csr_check(S("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"), &w->err));
+    assert_null(
+        csr_check(S("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"), &w->err));
     assert_null(csr_check(encrypted, &w->err)); /* and nobody is asked for a password */
     assert_null(csr_check(str_make(giant, CSR_MAX + 1), &w->err));
     assert_non_null(strstr(w->err.text, "more than"));
@@ -317,8 +319,8 @@ static void a_bundle_that_does_not_parse_is_refused(void **state)
 {
     struct world *w = *state;
     struct issuer *a = ca_open(path(w, "a"), NOW, &w->err);
-    struct str broken = str_fmt(w->a, "%.*s-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-                                STR_FMT(issuer_roots(a)));
+    struct str broken =
+        str_fmt(w->a, "%.*s-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", STR_FMT(issuer_roots(a)));
     struct str nothing = S("nothing");
     struct trust t;
     assert_false(trust_make(w->a, (struct strs){&broken, 1}, &t, &w->err));

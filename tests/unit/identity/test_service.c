@@ -137,7 +137,8 @@ static void names_in_the_request_are_ignored(void **state)
     X509_REQ *req = X509_REQ_new();
     BIO *bio = BIO_new(BIO_s_mem());
     char *p;
-    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC, (const unsigned char *)"admin.ns9", -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC, (const unsigned char *)"admin.ns9",
+                               -1, -1, 0);
     X509_REQ_set_pubkey(req, key);
     X509_REQ_sign(req, key, EVP_sha256());
     PEM_write_bio_X509_REQ(bio, req);

@@ -1,9 +1,9 @@
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/file.h"
 #include "identity/token.h"
@@ -60,9 +60,9 @@ static void a_token_stands_for_its_pod_until_it_expires(void **state)
     assert_true(tree_remove(dir, &err));
 }
 
-#define RECORD(audience, expires, ns, sa, uid)                                                                     \
-    S("{\"namespace\":\"" ns "\",\"serviceAccount\":\"" sa "\",\"pod\":\"p\",\"uid\":\"" uid "\",\"audience\":\"" audience \
-      "\",\"expires\":" expires "}")
+#define RECORD(audience, expires, ns, sa, uid)                                                                         \
+    S("{\"namespace\":\"" ns "\",\"serviceAccount\":\"" sa "\",\"pod\":\"p\",\"uid\":\"" uid                           \
+      "\",\"audience\":\"" audience "\",\"expires\":" expires "}")
 
 static bool parses(struct str json)
 {
