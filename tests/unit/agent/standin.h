@@ -1,7 +1,6 @@
 /* standin.h - a controller for the agent's tests: the real certificate service over TLS, and an ADS that has nothing to
  * say, which is enough for Envoy to become live. In a network namespace of its own, so that the ports are free. */
 #pragma once
-#include <cmocka.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -15,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,9 +1,10 @@
 /* The agent's pure parts: capture's ruleset, SDS documents, probes, refused calls, statistics. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include <jansson.h>
 

@@ -1,11 +1,12 @@
 /* Keys, requests, the built-in CA, bundles. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
