@@ -43,3 +43,29 @@ def test_a_job_ends_although_it_has_a_sidecar(meshed):
                             "[{name: j, image: x, command: [sh, -c, 'until curl -sfS http://web/; do sleep 0.1; done']}]}}}\n")
     meshed.up()
     eventually(lambda: [p["status"].get("phase") for p in meshed.pods("once-").values()] == ["Succeeded"], 60)
+
+
+def test_a_pod_whose_sandbox_is_lost_starts_again(meshed):
+    meshed.save("app.yaml", WEB)
+    meshed.up()
+    meshed.ready("web")
+    meshed.ready("client")
+    container = meshed.pods("web")["web"]["status"]["containerStatuses"][0]["containerID"]
+    inner = int(container.removeprefix("proc://"))
+    def of_pod():
+        """The PID namespace of the process that the supervisor knows by that number."""
+        for proc in os.listdir("/proc"):
+            if not proc.isdigit():
+                continue
+            try:
+                with open(f"/proc/{proc}/status") as f:
+                    numbers = next(line for line in f if line.startswith("NSpid:")).split()[1:]
+                if len(numbers) >= 3 and numbers[-2] == str(inner):
+                    return os.readlink(f"/proc/{proc}/ns/pid")
+            except (OSError, StopIteration):
+                continue
+    init = min(inside(of_pod()), key=int)
+    os.kill(int(init), signal.SIGKILL)
+    eventually(lambda: meshed.pods("web")["web"]["status"]["containerStatuses"][0]["restartCount"] > 0)
+    meshed.ready("web")
+    eventually(lambda: "hello" in meshed.call("client", "http://web/").stdout)
