@@ -88,8 +88,9 @@ static void finish(struct probe *p, bool ok, const char *why)
     int64_t now = clock_mono_ns();
     bool counts = ok || !is_eager(p) || !p->counted_at || now - p->counted_at >= p->period_ms * 1000000;
     if (counts && !ok) p->counted_at = now;
+    bool tell = counts && probe_count(&p->count, ok);
     wait_ms(p->timer, next_wait(p));
-    if (counts && probe_count(&p->count, ok)) p->spec.verdict(p->spec.arg, p->spec.kind, ok, why);
+    if (tell) p->spec.verdict(p->spec.arg, p->spec.kind, ok, why);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -115,7 +116,7 @@ static void try_http(struct probe *p, const json_t *get)
     struct arena *a SCOPED_ARENA = arena_new();
     struct str host = doc_text(get, "host"), path = doc_text(get, "path");
     bool tls = str_is(doc_text(get, "scheme"), "HTTPS");
-    struct http_call_options opt = {.timeout_ms = p->timeout_ms, .no_verify = true};
+    struct http_call_options opt = {.timeout_ms = p->timeout_ms, .no_verify = true, .no_reuse = true};
     opt.url =
         str_fmt(a, "%s://%.*s:%d%s%.*s", tls ? "https" : "http", STR_FMT(host.n ? host : str_of(p->spec.address)),
                 probe_port(p->spec.container, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path))
@@ -149,7 +150,7 @@ static void try_grpc(struct probe *p, const json_t *grpc)
     buf_str(&body, service);
     struct str headers[] = {S("Content-Type: application/grpc"), S("TE: trailers")};
     struct http_call_options opt = {
-        .h2c = true, .timeout_ms = p->timeout_ms, .headers = {headers, 2}, .body = buf_view(&body)};
+        .h2c = true, .no_reuse = true, .timeout_ms = p->timeout_ms, .headers = {headers, 2}, .body = buf_view(&body)};
     opt.url = str_fmt(a, "http://%s:%d/grpc.health.v1.Health/Check", p->spec.address,
                       probe_port(p->spec.container, doc_at(grpc, "port")))
                   .p;

@@ -1,0 +1,98 @@
+"""Probes over the network: http with header and named port, tcp, grpc."""
+from conftest import eventually, is_ready
+
+OUT = ("--no-mesh", "default")
+
+# The smallest gRPC health server: answers every request on HTTP/2 with the serving status that the file /tmp/s holds.
+GRPC = r"""
+import socket, struct, threading
+def frame(kind, flags, stream, body): return struct.pack('>I', len(body))[1:] + bytes([kind, flags]) + struct.pack('>I', stream) + body
+def text(name, value): return b'\0' + bytes([len(name)]) + name + bytes([len(value)]) + value
+def serve(c):
+    f = c.makefile('rb'); f.read(24); c.sendall(frame(4, 0, 0, b''))
+    while True:
+        head = f.read(9)
+        if len(head) < 9: return
+        f.read(int.from_bytes(head[:3], 'big'))
+        kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], 'big')
+        if kind == 4 and not flags: c.sendall(frame(4, 1, 0, b''))
+        if kind in (0, 1) and flags & 1:
+            status = int(open('/tmp/s').read() or 2)
+            c.sendall(frame(1, 4, stream, b'\x88' + text(b'content-type', b'application/grpc')) + frame(0, 0, stream, bytes([0, 0, 0, 0, 2, 8, status]))
+                      + frame(1, 5, stream, text(b'grpc-status', b'0')))
+open('/tmp/s', 'w').write('1')
+s = socket.create_server(('', 9000))
+while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+
+HTTP = r"""
+import http.server, os
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        ok = self.path == '/healthz?x=1' and self.headers['X-Probe'] == 'yes' and not os.path.exists('/tmp/dead')
+        self.send_response(200 if ok else 500); self.end_headers()
+http.server.ThreadingHTTPServer(('', 8000), H).serve_forever()
+"""
+
+
+def script(name, text, probes):
+    indented = "\n".join("    " + line for line in text.strip().splitlines())
+    return f"""
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: {name}}}
+data:
+  main.py: |
+{indented}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}}}
+spec:
+  containers:
+  - name: c
+    image: python
+    command: [python3, /app/main.py]
+    ports: [{{name: web, containerPort: 8000}}]
+    volumeMounts: [{{name: app, mountPath: /app}}]
+    {probes}
+  volumes: [{{name: app, configMap: {{name: {name}}}}}]
+---
+"""
+
+
+def test_a_grpc_probe_follows_the_serving_status(mesh):
+    mesh.save("app.yaml", script("grpc", GRPC, "readinessProbe: {grpc: {port: 9000, service: x}, periodSeconds: 1, failureThreshold: 1}"))
+    mesh.up(*OUT)
+    mesh.ready("grpc")
+    mesh.exec("grpc", "sh", "-c", "echo 2 > /tmp/s")
+    eventually(lambda: not is_ready(mesh.pods("grpc")["grpc"]))
+    mesh.exec("grpc", "sh", "-c", "echo 1 > /tmp/s")
+    mesh.ready("grpc")
+
+
+def test_an_http_probe_sends_its_header_and_restarts_what_fails(mesh):
+    get = "httpGet: {path: '/healthz?x=1', port: web, httpHeaders: [{name: X-Probe, value: 'yes'}]}"
+    mesh.save("app.yaml", script("http", HTTP, f"""startupProbe: {{tcpSocket: {{port: web}}, periodSeconds: 1}}
+    readinessProbe: {{{get}, periodSeconds: 1}}
+    livenessProbe: {{{get}, periodSeconds: 1, failureThreshold: 2, terminationGracePeriodSeconds: 1}}"""))
+    mesh.up(*OUT)
+    mesh.ready("http")
+    count = lambda: mesh.pods("http")["http"]["status"]["containerStatuses"][0]["restartCount"]
+    assert count() == 0
+    mesh.exec("http", "touch", "/tmp/dead")
+    eventually(lambda: count() == 1)
+    mesh.ready("http")
+
+
+def test_meshed_pods_are_probed_through_what_injection_wrote(meshed):
+    get = "httpGet: {path: '/healthz?x=1', port: web, httpHeaders: [{name: X-Probe, value: 'yes'}]}"
+    meshed.save("app.yaml", script("http", HTTP, f"""startupProbe: {{tcpSocket: {{port: web}}, periodSeconds: 1}}
+    readinessProbe: {{{get}, periodSeconds: 1, failureThreshold: 1}}""")
+                + script("grpc", GRPC, "readinessProbe: {grpc: {port: 9000}, periodSeconds: 1, failureThreshold: 1}"))
+    meshed.up()
+    meshed.ready("http")
+    meshed.ready("grpc")
+    meshed.exec("http", "touch", "/tmp/dead")
+    meshed.exec("grpc", "sh", "-c", "echo 2 > /tmp/s")
+    eventually(lambda: not is_ready(meshed.pods("http")["http"]) and not is_ready(meshed.pods("grpc")["grpc"]))
