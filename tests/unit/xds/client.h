@@ -1,6 +1,8 @@
 /* client.h - a scripted delta-ADS client on a real socket, with mTLS, blocking: says exactly what the test says. */
 #pragma once
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
 #include <stdio.h>
@@ -123,6 +125,8 @@ static inline struct ads *ads_connect(uint16_t port, struct pki *pki, const stru
     c->a = arena_new();
     c->status = -1;
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    int one = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(c->fd, (struct sockaddr *)&to, sizeof to)) abort();
     struct tls_options o = {.roots = pki->root_pem, .alpn = "h2"};
     if (leaf) o.chain = leaf->chain, o.key = leaf->key;
