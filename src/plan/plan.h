@@ -111,7 +111,7 @@ struct plan_inbound {
 
 /* What every proxy has: the capture listener and its way out. Key "". */
 struct plan_base {
-    bool egress;             /* pass unknown destinations through (bound to 127.0.0.6 so that it cannot loop) */
+    bool egress;             /* pass unknown destinations through */
     struct strs closed_ranges; /* CIDRs of Services and pods: closed with access-log detail no_policy, egress on or off */
     struct plan_tls tls;
 };
