@@ -50,7 +50,7 @@ struct words {
 /* Options may stand before and behind POD, but not behind "--". False: one is not known. */
 static bool take_options(int argc, char **argv, struct words *w)
 {
-    for (int c; (c = getopt_long(argc, argv, "n:c:fh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "n:c:fhit", options, NULL)) != -1;) {
         if (c == 'n')
             w->pod.ns = optarg;
         else if (c == 'c')
@@ -61,6 +61,8 @@ static bool take_options(int argc, char **argv, struct words *w)
             w->help = true;
         else if (c == OPT_STATE)
             w->state = optarg;
+        else if (c == 'i' || c == 't')
+            continue; /* habit: the streams are always this terminal's */
         else
             return false;
     }

@@ -1,6 +1,7 @@
 /* The diagnostics of one object, gathered from the cells that decided about it. */
 #include "base/names.h"
 #include "kinds/endpoint_slice.h"
+#include "kinds/pod.h"
 #include "mesh/access.h"
 #include "mesh/endpoint.h"
 #include "mesh/platform.h"
@@ -83,8 +84,21 @@ static void split_diags(const struct subject_of_diag *d)
     for (each(b, s->backends)) backend_diags(d, root, b->service);
 }
 
+/* What its runner says keeps it from running. */
+static void run_diags(const struct subject_of_diag *d, const struct kube_pod *p)
+{
+    if (p->status.message.n) diag_error(d->a, d->out, E_POD_FAILED, "%.*s", STR_FMT(p->status.message));
+    for (each(c, p->status.init_containers))
+        if (c->state.waiting && c->state.waiting->message.n)
+            diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name), STR_FMT(c->state.waiting->message));
+    for (each(c, p->status.containers))
+        if (c->state.waiting && c->state.waiting->message.n)
+            diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name), STR_FMT(c->state.waiting->message));
+}
+
 static void pod_diags(const struct subject_of_diag *d)
 {
+    if (kube_pod_of(d->o)) run_diags(d, kube_pod_of(d->o));
     const struct mesh_pod *p = mesh_pod(d->c, d->key);
     if (p && !p->in_mesh) diag_remark(d->a, d->out, E_NOT_IN_MESH, "not in the mesh: %.*s", STR_FMT(p->why));
 }

@@ -144,20 +144,21 @@ static struct inject_settings settings(struct cluster *c, struct arena *a)
     const struct mesh_config *m = o ? o->body : installed;
     const struct sidecar_settings *s = &m->spec.sidecar;
     const struct traffic_settings *t = &m->spec.traffic;
-    return (struct inject_settings){.image = s->envoy_image.n ? s->envoy_image : S("osm"),
-                                    .init_image = s->init_image,
-                                    .controller = str_fmt(a, "%s:%d", NET_OUTER_ADDRESS, PORT_XDS),
-                                    .log_level = s->log_level,
-                                    .generation = S("1"),
-                                    .local_proxy_mode =
-                                        s->local_proxy_mode == PROXY_POD_IP ? S("PodIP") : S("Localhost"),
-                                    .privileged_init = s->privileged_init,
-                                    .resources = s->resources,
-                                    .outbound_ports = t->out_ports_exclude,
-                                    .inbound_ports = t->in_ports_exclude,
-                                    .outbound_ranges = t->out_ranges_exclude,
-                                    .outbound_include_ranges = t->out_ranges_include,
-                                    .interfaces = t->interfaces_exclude};
+    return (struct inject_settings){
+        .image = s->envoy_image.n ? s->envoy_image : S("osm"),
+        .init_image = s->init_image,
+        .controller = str_fmt(a, "%s:%d", NET_OUTER_ADDRESS, PORT_XDS),
+        .log_level = s->log_level,
+        .drain = S("1s"), /* the application has ended before: nothing is left to wait for */
+        .generation = S("1"),
+        .local_proxy_mode = s->local_proxy_mode == PROXY_POD_IP ? S("PodIP") : S("Localhost"),
+        .privileged_init = s->privileged_init,
+        .resources = s->resources,
+        .outbound_ports = t->out_ports_exclude,
+        .inbound_ports = t->in_ports_exclude,
+        .outbound_ranges = t->out_ranges_exclude,
+        .outbound_include_ranges = t->out_ranges_include,
+        .interfaces = t->interfaces_exclude};
 }
 
 /* The namespace's labels and annotations, of the manifests or of ours. */

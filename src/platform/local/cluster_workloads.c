@@ -241,8 +241,18 @@ static json_t *stateful_template(const struct object *o) { return kube_stateful_
 static json_t *daemon_template(const struct object *o) { return kube_daemon_set_of(o)->spec.template; }
 static json_t *job_template(const struct object *o) { return kube_job_of(o)->spec.template; }
 
+static void forget_jobs(struct cluster *c)
+{
+    size_t it = 0;
+    struct str key;
+    void *started;
+    while (map_next(&c->jobs, &it, &key, &started))
+        if (!store_peek(c->store, KIND_JOB, key)) map_del(&c->jobs, key);
+}
+
 int64_t cluster_workloads(struct cluster *c)
 {
+    forget_jobs(c);
     each_of(c, KIND_DEPLOYMENT, deployment, deployment_template);
     each_of(c, KIND_STATEFUL_SET, stateful_set, stateful_template);
     each_of(c, KIND_DAEMON_SET, daemon_set, daemon_template);
