@@ -61,7 +61,7 @@ static int64_t protocol_by_name(struct str name)
 {
     for (size_t i = 0; i < N_PREFIXES; i++) {
         struct str p = str_of(protocols[i].name);
-        if (str_starts(name, p) && name.n > p.n && name.p[p.n] == '-') return protocols[i].protocol;
+        if (str_starts(name, p) && (name.n == p.n || name.p[p.n] == '-')) return protocols[i].protocol;
     }
     return MESH_HTTP;
 }

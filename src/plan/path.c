@@ -32,13 +32,13 @@ static size_t dot_at(struct str s, size_t i)
     return escape_at(s, i) == '.' ? 3 : 0;
 }
 
-static bool is_acceptable(struct str path, bool refuse_escaped)
+static bool has_escaped(struct str path, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < path.n; i++) {
         int e = escape_at(path, i);
-        if (e == 0 || (refuse_escaped && (e == '/' || e == '\\'))) return false;
+        if (e >= 0 && memchr(bytes, e, n)) return true;
     }
-    return path.n > 0 && path.p[0] == '/';
+    return false;
 }
 
 /* ---- step 1: "/..;name=value/" is "/../" ------------------------------------------------------------------ */
@@ -154,7 +154,9 @@ bool path_normalize(struct arena *a, struct str raw, bool refuse_escaped, struct
     for (size_t i = 0; i < raw.n; i++)
         if ((unsigned char)raw.p[i] <= ' ' || (unsigned char)raw.p[i] >= 0x7f || raw.p[i] == '#') return false;
     struct str p = str_cut(&raw, '?');
-    if (!is_acceptable(p, refuse_escaped)) return false;
-    *path = merged(a, canonical(a, without_dot_parameters(a, p)));
+    if (!p.n || p.p[0] != '/' || (refuse_escaped && has_escaped(p, "/\\", 2))) return false;
+    p = without_dot_parameters(a, p);
+    if (has_escaped(p, "", 1)) return false;
+    *path = merged(a, canonical(a, p));
     return true;
 }
