@@ -25,6 +25,10 @@ asan-build:
 asan: deps-test asan-build
 	@ctest --test-dir build-asan --output-on-failure -j2
 
+# Writes what golden cases compare with anew; look at the difference before committing it.
+golden: deps-test asan-build
+	@cd build-asan && OSM_SOURCE=.. OSM_REFRESH=1 tests/unit_inject_test_golden && ./$$(find . -name golden_runner -type f) --refresh ../tests/golden
+
 tsan: deps-test
 	@$(CONFIGURE) -B build-tsan -DOSM_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug >/dev/null
 	@cmake --build build-tsan
@@ -46,4 +50,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test test asan-build asan tsan fuzz bench install format clean
+.PHONY: all demo deps-build deps-demo deps-test test asan-build asan golden tsan fuzz bench install format clean
