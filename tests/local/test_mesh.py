@@ -69,3 +69,14 @@ def test_a_pod_whose_sandbox_is_lost_starts_again(meshed):
     eventually(lambda: meshed.pods("web")["web"]["status"]["containerStatuses"][0]["restartCount"] > 0)
     meshed.ready("web")
     eventually(lambda: "hello" in meshed.call("client", "http://web/").stdout)
+
+
+def test_a_killed_agent_is_started_again_and_traffic_resumes(meshed):
+    meshed.save("app.yaml", WEB)
+    meshed.up()
+    meshed.ready("web")
+    meshed.ready("client")
+    sidecar = lambda: next(c for c in meshed.pods("client")["client"]["status"]["initContainerStatuses"] if c["name"] == "envoy")
+    assert meshed.exec("client", "sh", "-c", "kill -9 $(pgrep -o -u 1500)", container="c").returncode == 0
+    eventually(lambda: sidecar()["restartCount"] == 1 and sidecar()["ready"])
+    eventually(lambda: "hello" in meshed.call("client", "http://web/").stdout)

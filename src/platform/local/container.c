@@ -102,20 +102,27 @@ static const struct image *image_of(const struct container *c)
     return image_find(c->pod->host->images, doc_text(c->spec, "image"));
 }
 
+static bool env_has(struct strs env, struct str start)
+{
+    for (each(e, env))
+        if (str_starts(*e, start)) return true;
+    return false;
+}
+
 bool container_process(struct container *c, struct arena *a, struct process_spec *out, struct err *err)
 {
     const struct image *image = image_of(c);
     struct env_input in = {.pod = c->pod->doc, .container = c->spec, .lookup = c->pod->host->lookup};
     struct strs env, more = {0};
     if (image) in.image = image->env;
-    if (!env_build(&in, a, &env, err)) return false;
-    struct str envoy = S("ENVOY=/usr/local/bin/envoy");
-    if (is_ours(c)) more = (struct strs){&envoy, 1};
+    if (!identity(c, image, a, out, err) || !env_build(&in, a, &env, err)) return false;
+    if (!env_has(env, S("HOME="))) list_push(a, &more, out->uid ? S("HOME=/") : S("HOME=/root"));
+    if (is_ours(c)) list_push(a, &more, S("ENVOY=/usr/local/bin/envoy"));
     out->env = c_strings(a, env, more);
     const char *cwd = doc_cstr(c->spec, "workingDir");
     out->cwd = cwd ? cwd : image && image->working_dir.n ? str_c(a, image->working_dir) : "/";
     out->init = c->pod->init;
-    return identity(c, image, a, out, err) && (out->argv || command(c, image, a, env, out, err));
+    return out->argv || command(c, image, a, env, out, err);
 }
 
 /* ---- its file system ---- */
