@@ -70,7 +70,7 @@ static void get_check(struct http_exchange *x)
 {
     struct api *api = x->arg;
     api->opt.settle(api->opt.arg);
-    check_answer(x, api->opt.sheet, api->opt.store);
+    check_answer(x, api->opt.sheet);
 }
 
 /* ---- health ---- */

@@ -1,7 +1,7 @@
 /* api.h - what the controller answers: the verbs' API on a Unix socket, health and metrics on a TCP port.
  *
  *   GET /v1/status[?edges=1]   everything `osm status` shows; api/report.h has the shape
- *   GET /v1/check?source=NS/POD&destination=NS/POD[&service=NS/NAME][&port=N][&method=M][&path=P]
+ *   GET /v1/check?source=NS/POD&destination=NS/POD[&port=N][&method=M][&path=P]
  *   GET /v1/namespaces, GET /v1/mesh
  *   GET /health/ready, /health/alive, /healthz, /metrics, /version   (TCP)
  * Errors are {"error": "one sentence"}. Owner thread. */

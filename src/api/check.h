@@ -1,7 +1,9 @@
 /* check.h - may one pod call another, and which rule decides: GET /v1/check. */
 #pragma once
 #include "net/http_server.h"
-#include "store/store.h"
+#include "sheet/sheet.h"
 
-/* Answers |x|: {"mode": "permissive"|"smi", "allowed": bool, "rule": "…", "reason": "…", "services": [...]} or an error. */
-void check_answer(struct http_exchange *x, struct sheet *sheet, struct store *store);
+/* Answers |x| from a settled sheet: {"source","destination","mode","allowed","ports": [{"service","port","protocol",
+ * "result","rule","why"}]}, or {"error"}. Query: source, destination (NS/POD); method, path, port. Without method and
+ * path, an HTTP port has a row for every rule that speaks of the source. */
+void check_answer(struct http_exchange *x, struct sheet *sheet);

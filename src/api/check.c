@@ -1,0 +1,137 @@
+#include "api/check.h"
+
+#include "mesh/service.h"
+#include "mesh/settings.h"
+#include "mesh/workload.h"
+#include "plan/evaluate.h"
+
+/* One question, and the rows of its answer. */
+struct question {
+    struct http_exchange *x;
+    const struct sheet *sheet;
+    const struct mesh_pod *source, *destination;
+    struct str method, path; /* both empty: which rules are there at all? */
+    int64_t port;            /* 0: every port */
+    json_t *rows;
+    bool is_allowed;
+};
+
+static void row(struct question *q, struct str service, const struct mesh_port *p, const char *result, struct str rule, struct str why)
+{
+    static const char *const protocols[] = {"http", "grpc", "tcp", "tcp-server-first"};
+    json_array_append_new(q->rows,
+                          json_pack("{s:s%, s:I, s:s, s:s, s:s%, s:s%}", "service", service.p, service.n, "port", (json_int_t)p->port,
+                                    "protocol", protocols[p->protocol], "result", result, "rule", rule.p ? rule.p : "", rule.n, "why",
+                                    why.p ? why.p : "", why.n));
+}
+
+static struct evaluate_answer ask(struct question *q, struct str service, int64_t port)
+{
+    struct evaluate_answer answer = {0};
+    evaluate(q->sheet,
+             &(struct evaluate_request){.client = q->source->workload,
+                                        .server = q->destination->workload,
+                                        .service = service,
+                                        .port = port,
+                                        .method = q->method,
+                                        .path = q->path,
+                                        .authority = service},
+             q->x->arena, &answer);
+    return answer;
+}
+
+static const char *verdict_word(const struct evaluate_answer *a)
+{
+    static const char *const words[] = {"allowed", "denied (403)", "refused (400)", "closed", "no backend"};
+    return words[a->verdict];
+}
+
+static struct str rule_text(struct arena *a, const struct plan_rule *r)
+{
+    struct str methods = r->methods.n ? str_join(a, r->methods, S(",")) : S("any method");
+    struct str path = r->path_regex.n ? r->path_regex : S("any path");
+    return r->headers.n ? str_fmt(a, "%.*s %.*s, with %zu header%s", STR_FMT(methods), STR_FMT(path), r->headers.n,
+                                  r->headers.n > 1 ? "s" : "")
+                        : str_fmt(a, "%.*s %.*s", STR_FMT(methods), STR_FMT(path));
+}
+
+/* The rules of the destination's own chains that speak of the source. */
+static bool list_rules(struct question *q, struct str service, const struct mesh_port *p)
+{
+    const struct plan_inbound *in = sheet_value(q->sheet, &plan_inbound_cell, q->destination->workload);
+    bool found = false;
+    if (!in) return false;
+    for (each(c, in->chains)) {
+        if (!str_eq(c->service, service) || (p->target && c->port != p->target)) continue;
+        for (each(r, c->rules)) {
+            if (c->denied || !(r->any_principal || strs_has(r->principals, q->source->spiffe_id))) continue;
+            row(q, service, p, "allowed", r->any_principal ? S("permissive") : r->name, rule_text(q->x->arena, r));
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void check_port(struct question *q, struct str service, const struct mesh_port *p)
+{
+    if (q->port && q->port != p->port) return;
+    struct evaluate_answer answer = ask(q, service, p->port);
+    bool reaches = answer.verdict != EVALUATE_CLOSED && answer.verdict != EVALUATE_NO_BACKEND;
+    bool is_general = protocol_is_http(p->protocol) && !q->method.n && !q->path.n;
+    if (is_general && reaches && list_rules(q, service, p)) {
+        q->is_allowed = true;
+        return;
+    }
+    q->is_allowed |= answer.verdict == EVALUATE_ALLOWED;
+    row(q, service, p, verdict_word(&answer), answer.rule, answer.text);
+}
+
+static const struct mesh_pod *pod_of(struct question *q, const char *parameter)
+{
+    struct str key = http_query(q->x, parameter);
+    const struct mesh_pod *p = key.n ? sheet_value(q->sheet, &mesh_pod_cell, key) : NULL;
+    return p;
+}
+
+static void check_all(struct question *q)
+{
+    struct arena *a = q->x->arena;
+    for (size_t i = 0; i < q->destination->services.n; i++) {
+        struct str key = str_fmt(a, "%.*s/%.*s", STR_FMT(q->destination->ns), STR_FMT(q->destination->services.v[i]));
+        const struct mesh_service *s = sheet_value(q->sheet, &mesh_service_cell, key);
+        if (!s) continue;
+        for (each(p, s->ports)) check_port(q, key, p);
+    }
+}
+
+/* The sentence that ends it early, or NULL: the question makes sense. */
+static const char *objection(const struct question *q)
+{
+    if (!q->source) return "there is no pod like the source; pods are named NS/NAME, osm status lists them";
+    if (!q->destination) return "there is no pod like the destination; pods are named NS/NAME, osm status lists them";
+    if (!q->source->in_mesh) return "the source is not in the mesh, and the mesh admits nobody from outside";
+    if (!q->destination->in_mesh) return "the destination is not in the mesh: no policy guards it";
+    if (!q->destination->services.n) return "no Service stands before the destination, so nobody can call it through the mesh";
+    return NULL;
+}
+
+void check_answer(struct http_exchange *x, struct sheet *sheet)
+{
+    struct question q = {.x = x, .sheet = sheet, .method = http_query(x, "method"), .path = http_query(x, "path")};
+    const struct mesh_settings *settings = sheet_value(sheet, &mesh_settings_cell, STR_NULL);
+    struct str port = http_query(x, "port");
+    q.source = pod_of(&q, "source");
+    q.destination = pod_of(&q, "destination");
+    const char *why = objection(&q);
+    if (why || (port.n && !str_to_i64(port, 1, 65535, &q.port))) {
+        http_reply_error(x, why ? 404 : 400, "%s", why ? why : "the port is not a number from 1 to 65535");
+        return;
+    }
+    q.rows = json_array();
+    check_all(&q);
+    struct str source = http_query(x, "source"), destination = http_query(x, "destination");
+    http_reply_json(x, 200,
+                    json_pack("{s:s%, s:s%, s:s, s:b, s:o}", "source", source.p, source.n, "destination", destination.p, destination.n,
+                              "mode", settings && settings->permissive ? "permissive mode" : "SMI policy", "allowed", q.is_allowed,
+                              "ports", q.rows));
+}
