@@ -18,7 +18,14 @@ struct subject_of_diag {
     struct mesh_diags *out;
 };
 
-/* The older Service with the same cluster address owns it. */
+static bool share_port(const struct mesh_service *s, const struct mesh_service *t)
+{
+    for (size_t i = 0; i < s->ports.n; i++)
+        if (mesh_service_port(t, s->ports.v[i].port)) return true;
+    return false;
+}
+
+/* Of Services with one cluster address and port the older listens. */
 static void address_conflicts(const struct subject_of_diag *d, const struct mesh_service *s)
 {
     for (size_t i = 0; i < s->addresses.n; i++) {
@@ -26,8 +33,8 @@ static void address_conflicts(const struct subject_of_diag *d, const struct mesh
         struct strs all = store_index(d->c, INDEX_SERVICES_BY_ADDRESS, address);
         for (each(other, all)) {
             const struct mesh_service *t = str_eq(*other, d->key) ? NULL : mesh_service(d->c, *other);
-            if (t && mesh_is_older(t->created, *other, s->created, d->key))
-                diag_error(d->a, d->out, E_CONFLICT, "Service %.*s has the address %.*s, too, and is older: what both listen on is its own",
+            if (t && share_port(s, t) && mesh_is_older(t->created, *other, s->created, d->key))
+                diag_error(d->a, d->out, E_CONFLICT, "Service %.*s has the address %.*s and a port of this one, and is older: it gets the calls",
                            STR_FMT(*other), STR_FMT(address));
         }
     }
@@ -36,9 +43,8 @@ static void address_conflicts(const struct subject_of_diag *d, const struct mesh
 static void service_diags(const struct subject_of_diag *d)
 {
     const struct mesh_service *s = mesh_service(d->c, d->key);
-    if (!s) return;
+    if (!s || !mesh_has_namespace(d->c, s->ns)) return;
     diag_append(d->a, d->out, s->diags.v, s->diags.n);
-    if (!mesh_has_namespace(d->c, s->ns)) return;
     address_conflicts(d, s);
     const struct mesh_endpoints *e = s->has_selector ? mesh_endpoints(d->c, d->key) : NULL;
     if (e && e->outside.n)
