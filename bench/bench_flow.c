@@ -1,0 +1,176 @@
+/* bench_flow.c - mesh + plan + encode, measured through the controller's own pipeline: from nothing, and after one
+ * change of each kind. Where the xDS server would stand, this counts what it would be given.
+ *
+ *   bench_flow SERVICES permissive|smi [CHANGES [KIND]]   one JSON object on standard output
+ *
+ * Times are of the thread's CPU, which other work on the machine does not lengthen, beside the wall's. */
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "bench_world.h"
+#include "controller/pipeline.h"
+#include "mesh/platform.h"
+
+/* What one revision carried. */
+struct carried {
+    uint64_t slots, bytes, resources, resource_bytes, nodes, views;
+};
+static struct carried carried;
+
+struct measure {
+    int64_t wall_ns, cpu_ns;
+    uint64_t cells;
+    struct carried carried;
+};
+
+static int by_address(const void *x, const void *y)
+{
+    uintptr_t a = *(const uintptr_t *)x, b = *(const uintptr_t *)y;
+    return (a > b) - (a < b);
+}
+
+/* A resource that stands in several parts is one resource. */
+static void count_resources(const struct xds_resource **v, size_t n)
+{
+    qsort(v, n, sizeof(struct xds_resource *), by_address);
+    for (size_t i = 0; i < n; i++) {
+        if (i && v[i] == v[i - 1]) continue;
+        carried.resources++;
+        carried.resource_bytes += v[i]->bytes.n;
+    }
+}
+
+static int64_t counting_ns; /* our own time and that of decoding, which are no part of the flow */
+
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* In the place of the server's. */
+void xds_publish(struct xds_server *s, const struct xds_revision *r)
+{
+    (void)s;
+    int64_t begin = cpu_ns();
+    size_t n = 0;
+    const struct xds_resource **v = xcalloc(r->slots.n + 1, sizeof(struct xds_resource *));
+    for (each(c, r->slots)) {
+        carried.slots++;
+        carried.bytes += c->now ? c->now->wire.n : c->name.n;
+        if (c->now) v[n++] = c->now;
+    }
+    count_resources(v, n);
+    free(v);
+    carried.nodes += r->nodes.n;
+    carried.views += r->views.n;
+    counting_ns += cpu_ns() - begin;
+}
+
+static void on_published(void *arg, uint64_t revision) { (void)arg, (void)revision; }
+static void on_pod(void *arg, struct str uid, bool alive) { (void)arg, (void)uid, (void)alive; }
+
+struct bench {
+    struct sheet *sheet;
+    struct pipeline *pipeline;
+    struct bench_world world;
+};
+
+typedef void change_fn(const struct bench_world *w, int i, int turn);
+static const struct change {
+    const char *name;
+    change_fn *fn;
+} changes[] = {
+    {"endpoint", bench_world_endpoint}, {"service", bench_world_service}, {"target", bench_world_target},
+    {"split", bench_world_split},       {"pod", bench_world_pod},
+};
+enum { N_CHANGES = sizeof changes / sizeof *changes };
+
+static struct measure measure(struct bench *b, change_fn *fn, int i, int turn)
+{
+    carried = (struct carried){0};
+    counting_ns = 0;
+    uint64_t cells = sheet_stats(b->sheet).computed;
+    struct measure m = {.wall_ns = -clock_mono_ns(), .cpu_ns = -cpu_ns()};
+    if (fn) fn(&b->world, i, turn);
+    pipeline_settle(b->pipeline);
+    m.wall_ns += clock_mono_ns() - counting_ns;
+    m.cpu_ns += cpu_ns() - counting_ns;
+    m.cells = sheet_stats(b->sheet).computed - cells;
+    m.carried = carried;
+    return m;
+}
+
+static int by_cpu(const void *x, const void *y)
+{
+    int64_t a = ((const struct measure *)x)->cpu_ns, b = ((const struct measure *)y)->cpu_ns;
+    return (a > b) - (a < b);
+}
+
+static void print_change(const struct change *c, struct measure *m, int n)
+{
+    qsort(m, (size_t)n, sizeof *m, by_cpu);
+    const struct measure *p50 = &m[n / 2], *p99 = &m[n * 99 / 100];
+    printf(",\n  \"%s\": {\"cpu_us\": %.1f, \"cpu_p99_us\": %.1f, \"wall_us\": %.1f, \"cells\": %llu, \"slots\": %llu, "
+           "\"resources\": %llu, \"bytes\": %llu, \"nodes\": %llu, \"views\": %llu}",
+           c->name, (double)p50->cpu_ns / 1e3, (double)p99->cpu_ns / 1e3, (double)p50->wall_ns / 1e3,
+           (unsigned long long)p50->cells, (unsigned long long)p50->carried.slots,
+           (unsigned long long)p50->carried.resources, (unsigned long long)p50->carried.bytes,
+           (unsigned long long)p50->carried.nodes, (unsigned long long)p50->carried.views);
+}
+
+/* Each Service is changed and changed back; a stride spreads them over the mesh. */
+static void bench_change(struct bench *b, const struct change *c, int n)
+{
+    struct measure *m = xcalloc((size_t)n, sizeof *m);
+    for (int k = 0; k < n; k++) m[k] = measure(b, c->fn, (int)((int64_t)(k / 2) * 7919 % b->world.services), k);
+    print_change(c, m, n);
+    free(m);
+}
+
+static void print_all(const struct bench *b, const struct measure *m)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    struct sheet_stats st = sheet_stats(b->sheet);
+    uint64_t r = m->carried.resources;
+    printf("{\"services\": %d, \"objects\": %d,\n  \"all\": {\"cpu_ms\": %.1f, \"wall_ms\": %.1f, \"cells\": %llu, "
+           "\"resources\": %llu, "
+           "\"resource_bytes\": %llu, \"slots\": %llu, \"bytes\": %llu, \"ns_per_resource\": %.0f, \"views\": %llu, "
+           "\"nodes\": %llu, \"value_bytes\": %zu, \"overhead_bytes\": %zu, \"rss_kb\": %ld}",
+           b->world.services, bench_world_objects(&b->world), (double)m->cpu_ns / 1e6, (double)m->wall_ns / 1e6,
+           (unsigned long long)m->cells, (unsigned long long)r, (unsigned long long)m->carried.resource_bytes,
+           (unsigned long long)m->carried.slots, (unsigned long long)m->carried.bytes,
+           r ? (double)m->cpu_ns / (double)r : 0.0, (unsigned long long)m->carried.views,
+           (unsigned long long)m->carried.nodes, st.bytes, st.overhead, use.ru_maxrss);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "usage: bench_flow SERVICES permissive|smi [CHANGES [KIND]]\n");
+        return 2;
+    }
+    int n = argc > 3 ? atoi(argv[3]) : 200;
+    struct bench b = {.sheet = sheet_new(), .world = {.services = atoi(argv[1]), .decode_ns = &counting_ns}};
+    struct event_base *base = event_base_new();
+    b.world.store = store_new(b.sheet);
+    mesh_platform_set(b.sheet, &mesh_platform_local);
+    b.pipeline = pipeline_new(&(struct pipeline_options){
+        .base = base, .sheet = b.sheet, .store = b.world.store, .on_published = on_published, .on_pod = on_pod});
+    bench_world_put(&b.world, str_is(str_of(argv[2]), "permissive"));
+    struct measure all = measure(&b, NULL, 0, 0);
+    print_all(&b, &all);
+    for (int i = 0; i < N_CHANGES && n; i++)
+        if (argc < 5 || str_is(str_of(argv[4]), changes[i].name)) bench_change(&b, &changes[i], n);
+    printf("}\n");
+    pipeline_free(b.pipeline);
+    sheet_free(b.sheet);
+    store_free(b.world.store);
+    event_base_free(base);
+    return 0;
+}

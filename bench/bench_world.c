@@ -1,0 +1,201 @@
+#include "bench_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/names.h"
+
+enum { PER_NAMESPACE = 20, CALLED = 5, VERSIONS = 2, SPLIT_EVERY = 10 };
+#define CREATED "\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
+
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void die(const char *what, struct str text)
+{
+    fprintf(stderr, "bench_world: %s: %.*s\n", what, STR_FMT(text));
+    exit(1);
+}
+
+static void put(const struct bench_world *w, struct arena *a, struct str text)
+{
+    struct problems probs = {0};
+    int64_t begin = cpu_ns();
+    json_t *doc = json_loadb(text.p, text.n, 0, NULL);
+    if (!doc) die("no JSON", text);
+    struct object *o = object_of_json(doc, a, &probs);
+    json_decref(doc);
+    if (!o) die(probs.n ? str_c(a, probs.v[0].text) : "no object", text);
+    if (w->decode_ns) *w->decode_ns += cpu_ns() - begin;
+    store_put(w->store, o);
+}
+
+#define PUT(w, ...)                                                                                                    \
+    do {                                                                                                               \
+        struct arena *put_arena SCOPED_ARENA = arena_new();                                                            \
+        put((w), put_arena, str_fmt(put_arena, __VA_ARGS__));                                                          \
+    } while (0)
+
+static int ns_of(int i) { return i / PER_NAMESPACE; }
+static int home(int i) { return ns_of(i) * PER_NAMESPACE; }
+
+/* The Service |back| places before |i| in its namespace, in a ring. */
+static int before(const struct bench_world *w, int i, int back)
+{
+    int size = w->services - home(i) < PER_NAMESPACE ? w->services - home(i) : PER_NAMESPACE;
+    return home(i) + (i - home(i) + size - back % size) % size;
+}
+
+static const char *pod_address(struct arena *a, int i, int v, int extra)
+{
+    int n = (i * VERSIONS + v) * 2 + extra;
+    return str_fmt(a, "10.%d.%d.%d", 128 + n / 64000, n / 250 % 256, n % 250 + 1).p;
+}
+
+static void put_namespace(const struct bench_world *w, int n)
+{
+    PUT(w,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"ns%d\"," CREATED
+        ",\"labels\":{\"" LABEL_MONITORED_BY "\":\"" NAME_MESH "\"}}}",
+        n);
+}
+
+static void put_mesh_config(const struct bench_world *w, bool permissive)
+{
+    PUT(w,
+        "{\"apiVersion\":\"config.openservicemesh.io/"
+        "v1alpha2\",\"kind\":\"MeshConfig\",\"metadata\":{\"namespace\":\"%s\","
+        "\"name\":\"%s\"},\"spec\":{\"traffic\":{\"enablePermissiveTrafficPolicyMode\":%s}}}",
+        NAME_SYSTEM_NAMESPACE, NAME_MESH_CONFIG, permissive ? "true" : "false");
+}
+
+static void put_service(const struct bench_world *w, int i, bool second)
+{
+    PUT(w,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"namespace\":\"ns%d\",\"name\":\"s%d\"," CREATED
+        "},"
+        "\"spec\":{\"clusterIP\":\"10.%d.%d.%d\",\"selector\":{\"app\":\"s%d\"},"
+        "\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":8080}%s]}}",
+        ns_of(i), i, 96 + i / 60000, i / 250 % 240, i % 250 + 1, i,
+        second ? ",{\"name\":\"http-more\",\"port\":81,\"targetPort\":8081}" : "");
+}
+
+static void put_pod(const struct bench_world *w, int i, int v, int extra)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    PUT(w,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"ns%d\",\"name\":\"s%d-v%d-%d\",\"uid\":"
+        "\"u%d-%d-%d\"," CREATED ",\"labels\":{\"app\":\"s%d\",\"version\":\"v%d\",\"" LABEL_PROXY_UUID "\":\"u\"}},"
+        "\"spec\":{\"serviceAccountName\":\"s%d-v%d\",\"containers\":[{\"name\":\"main\",\"image\":\"i\"}]},"
+        "\"status\":{\"phase\":\"Running\",\"podIP\":\"%s\"}}",
+        ns_of(i), i, v + 1, extra, i, v, extra, i, v + 1, i, v + 1, pod_address(a, i, v, extra));
+}
+
+static struct str endpoint(struct arena *a, int i, int v, bool ready)
+{
+    return str_fmt(
+        a,
+        "{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":%s},\"targetRef\":{\"kind\":\"Pod\",\"name\":\"s%d-v%d-0\","
+        "\"namespace\":\"ns%d\"}}",
+        pod_address(a, i, v, 0), ready ? "true" : "false", i, v + 1, ns_of(i));
+}
+
+static void put_slice(const struct bench_world *w, int i, bool ready)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str v1 = endpoint(a, i, 0, true), v2 = endpoint(a, i, 1, ready);
+    PUT(w,
+        "{\"apiVersion\":\"discovery.k8s.io/"
+        "v1\",\"kind\":\"EndpointSlice\",\"metadata\":{\"namespace\":\"ns%d\",\"name\":\"s%d-1\","
+        "\"labels\":{\"kubernetes.io/service-name\":\"s%d\"}},\"addressType\":\"IPv4\","
+        "\"endpoints\":[%.*s,%.*s],\"ports\":[{\"name\":\"http\",\"port\":8080}]}",
+        ns_of(i), i, i, STR_FMT(v1), STR_FMT(v2));
+}
+
+static void put_routes(const struct bench_world *w, int i, bool more)
+{
+    PUT(w,
+        "{\"apiVersion\":\"specs.smi-spec.io/"
+        "v1alpha4\",\"kind\":\"HTTPRouteGroup\",\"metadata\":{\"namespace\":\"ns%d\","
+        "\"name\":\"s%d\"},\"spec\":{\"matches\":[{\"name\":\"read\",\"pathRegex\":\"/items/"
+        ".*\",\"methods\":[\"GET\"]},"
+        "{\"name\":\"write\",\"pathRegex\":\"/items\",\"methods\":[\"POST\"%s]}]}}",
+        ns_of(i), i, more ? ",\"PUT\"" : "");
+}
+
+static struct str sources(const struct bench_world *w, struct arena *a, int i)
+{
+    LIST(struct str) l = {0};
+    for (int back = 1; back <= CALLED; back++)
+        for (int v = 1; v <= VERSIONS; v++)
+            list_push(a, &l,
+                      str_fmt(a, "{\"kind\":\"ServiceAccount\",\"name\":\"s%d-v%d\",\"namespace\":\"ns%d\"}",
+                              before(w, i, back), v, ns_of(i)));
+    return str_join(a, (struct strs){l.v, l.n}, S(","));
+}
+
+static void put_target(const struct bench_world *w, int i, int v, bool write)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str from = sources(w, a, i);
+    PUT(w,
+        "{\"apiVersion\":\"access.smi-spec.io/"
+        "v1alpha3\",\"kind\":\"TrafficTarget\",\"metadata\":{\"namespace\":\"ns%d\","
+        "\"name\":\"s%d-v%d\"},\"spec\":{\"destination\":{\"kind\":\"ServiceAccount\",\"name\":\"s%d-v%d\","
+        "\"namespace\":\"ns%d\"},"
+        "\"rules\":[{\"kind\":\"HTTPRouteGroup\",\"name\":\"s%d\",\"matches\":[\"read\"%s]}],\"sources\":[%.*s]}}",
+        ns_of(i), i, v + 1, i, v + 1, ns_of(i), i, write ? ",\"write\"" : "", STR_FMT(from));
+}
+
+static void put_split(const struct bench_world *w, int i, int weight)
+{
+    PUT(w,
+        "{\"apiVersion\":\"split.smi-spec.io/v1alpha2\",\"kind\":\"TrafficSplit\",\"metadata\":{\"namespace\":\"ns%d\","
+        "\"name\":\"s%d\"},\"spec\":{\"service\":\"s%d\",\"backends\":[{\"service\":\"s%d\",\"weight\":%d},"
+        "{\"service\":\"s%d\",\"weight\":%d}]}}",
+        ns_of(i), i, i, i, weight, before(w, i, 1), 100 - weight);
+}
+
+static bool is_root(int i) { return i % SPLIT_EVERY == 0; }
+
+int bench_world_objects(const struct bench_world *w)
+{
+    int namespaces = (w->services + PER_NAMESPACE - 1) / PER_NAMESPACE,
+        splits = (w->services + SPLIT_EVERY - 1) / SPLIT_EVERY;
+    return 1 + namespaces + splits + w->services * (3 + 2 * VERSIONS);
+}
+
+void bench_world_put(const struct bench_world *w, bool permissive)
+{
+    put_mesh_config(w, permissive);
+    for (int i = 0; i < w->services; i++) {
+        if (i % PER_NAMESPACE == 0) put_namespace(w, ns_of(i));
+        put_service(w, i, false);
+        put_slice(w, i, true);
+        put_routes(w, i, false);
+        for (int v = 0; v < VERSIONS; v++) put_pod(w, i, v, 0), put_target(w, i, v, true);
+        if (is_root(i)) put_split(w, i, 50);
+    }
+}
+
+void bench_world_endpoint(const struct bench_world *w, int i, int turn) { put_slice(w, i, turn % 2); }
+void bench_world_service(const struct bench_world *w, int i, int turn) { put_service(w, i, turn % 2 == 0); }
+void bench_world_target(const struct bench_world *w, int i, int turn) { put_target(w, i, 0, turn % 2); }
+void bench_world_split(const struct bench_world *w, int i, int turn)
+{
+    put_split(w, i / SPLIT_EVERY * SPLIT_EVERY, 10 + turn % 80);
+}
+
+void bench_world_pod(const struct bench_world *w, int i, int turn)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    if (turn % 2 == 0)
+        put_pod(w, i, 0, 1);
+    else
+        store_remove(w->store, KIND_POD, str_fmt(a, "ns%d/s%d-v1-1", ns_of(i), i));
+}
