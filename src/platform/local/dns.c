@@ -36,7 +36,7 @@ static void add_services(struct evdns_server_request *r, const char *asked, cons
         char head[6] = {0, 0, 0, 100, (char)(s->port >> 8), (char)s->port};
         buf_add(&data, head, sizeof head);
         put_name(&data, s->target);
-        evdns_server_request_add_reply(r, EVDNS_ANSWER_SECTION, asked, DNS_SRV, EVDNS_CLASS_INET, TTL_S, (int)data.n, 0,
+        evdns_server_request_add_reply(r, EVDNS_ANSWER_SECTION, asked, RECORD_SRV, EVDNS_CLASS_INET, TTL_S, (int)data.n, 0,
                                        data.p);
     }
 }
@@ -46,11 +46,11 @@ static void add_answer(struct evdns_server_request *r, const struct evdns_server
 {
     struct arena *a SCOPED_ARENA = arena_new();
     if (n->alias.n) evdns_server_request_add_cname_reply(r, q->name, str_c(a, n->alias), TTL_S);
-    for (size_t i = 0; q->type == DNS_A && i < n->addresses.n; i++) /* libevent packs several into one record */
+    for (size_t i = 0; q->type == RECORD_A && i < n->addresses.n; i++) /* libevent packs several into one record */
         evdns_server_request_add_a_reply(r, q->name, 1, &n->addresses.v[i], TTL_S);
-    if (q->type == DNS_PTR && n->pointer.n)
+    if (q->type == RECORD_PTR && n->pointer.n)
         evdns_server_request_add_ptr_reply(r, NULL, q->name, str_c(a, n->pointer), TTL_S);
-    if (q->type == DNS_SRV) add_services(r, q->name, n);
+    if (q->type == RECORD_SRV) add_services(r, q->name, n);
 }
 
 static void on_question(struct evdns_server_request *r, void *arg)

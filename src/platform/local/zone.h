@@ -3,7 +3,8 @@
 #include "base/map.h"
 #include "platform/local/endpoint.h"
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_AAAA = 28, DNS_SRV = 33 };
+/* RFC 1035 and 2782. event2/dns.h has a macro DNS_PTR of another value. */
+enum dns_type { RECORD_A = 1, RECORD_PTR = 12, RECORD_AAAA = 28, RECORD_SRV = 33 };
 
 struct dns_srv {
     uint16_t port;
