@@ -116,7 +116,7 @@ static void on_name(int result, char type, int count, int ttl, void *addresses, 
         return;
     }
     d->asking--;
-    if (result == DNS_ERR_NONE && type == RECORD_PTR && count > 0)
+    if (result == DNS_ERR_NONE && type == DNS_PTR && count > 0)
         service = denied_service(a, str_of(*(char **)addresses));
     remember(d, str_of(q->address), service);
     print(d, str_of(q->address), q->port, str_c(a, service));
