@@ -59,10 +59,10 @@ def test_a_pod_whose_sandbox_is_lost_starts_again(meshed):
                 continue
             try:
                 with open(f"/proc/{proc}/status") as f:
-                    numbers = next(line for line in f if line.startswith("NSpid:")).split()[1:]
-                if len(numbers) >= 3 and numbers[-2] == str(inner):
+                    fields = dict(line.split(":", 1) for line in f)
+                if int(fields["PPid"]) == meshed.pid() and fields["NSpid"].split()[-2] == str(inner):
                     return os.readlink(f"/proc/{proc}/ns/pid")
-            except (OSError, StopIteration):
+            except OSError:
                 continue
     init = min(inside(of_pod()), key=int)
     os.kill(int(init), signal.SIGKILL)

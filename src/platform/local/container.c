@@ -102,6 +102,12 @@ static const struct image *image_of(const struct container *c)
     return image_find(c->pod->host->images, doc_text(c->spec, "image"));
 }
 
+/* Where the sidecar's containers find this program and Envoy: on a file system that every container has fresh. */
+#define DIR_PROGRAMS "/run/osm-programs"
+static struct kv own_env[] = {
+    {S_INIT("PATH"), S_INIT(DIR_PROGRAMS ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")},
+    {S_INIT("ENVOY"), S_INIT(DIR_PROGRAMS "/envoy")}};
+
 static bool env_has(struct strs env, struct str start)
 {
     for (each(e, env))
@@ -115,9 +121,9 @@ bool container_process(struct container *c, struct arena *a, struct process_spec
     struct env_input in = {.pod = c->pod->doc, .container = c->spec, .lookup = c->pod->host->lookup};
     struct strs env, more = {0};
     if (image) in.image = image->env;
+    if (is_ours(c)) in.image = (struct kvs){own_env, sizeof own_env / sizeof *own_env};
     if (!identity(c, image, a, out, err) || !env_build(&in, a, &env, err)) return false;
     if (!env_has(env, S("HOME="))) list_push(a, &more, out->uid ? S("HOME=/") : S("HOME=/root"));
-    if (is_ours(c)) list_push(a, &more, S("ENVOY=/usr/local/bin/envoy"));
     out->env = c_strings(a, env, more);
     const char *cwd = doc_cstr(c->spec, "workingDir");
     out->cwd = cwd ? cwd : image && image->working_dir.n ? str_c(a, image->working_dir) : "/";
@@ -166,11 +172,10 @@ static bool file_system(struct container *c, struct arena *a, struct root_spec *
     mount_file(c, a, root, "hostname", "/etc/hostname");
     if (is_ours(c)) {
         list_push(a, &root->mounts,
-                  ((struct root_mount){.source = host->osm, .target = "/usr/local/bin/osm", .read_only = true}));
+                  ((struct root_mount){.source = host->osm, .target = DIR_PROGRAMS "/osm", .read_only = true}));
         if (host->envoy)
-            list_push(
-                a, &root->mounts,
-                ((struct root_mount){.source = host->envoy, .target = "/usr/local/bin/envoy", .read_only = true}));
+            list_push(a, &root->mounts,
+                      ((struct root_mount){.source = host->envoy, .target = DIR_PROGRAMS "/envoy", .read_only = true}));
     }
     json_array_foreach(doc_at(c->spec, "volumeMounts"), i, m) if (!mount_volume(c, m, a, root, err)) return false;
     return tree_remove(root->dir, err) && dir_make(root->dir, 0755, err);

@@ -25,6 +25,7 @@ static int pidfd_of(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 /* Opened before the fork: the child is in another PID namespace, where the numbers mean nothing. */
 struct doors {
     int pod, container, status;
+    int root; /* the container's; where this machine runs us in a chroot, its mount namespace has another one above */
 };
 
 /* ---- in the child ---- */
@@ -42,7 +43,8 @@ static bool enter_namespaces(const struct process_spec *spec, const struct doors
     if (setns(doors->pod, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
         return err_errno(err, errno, "cannot enter the pod's namespaces");
     if (spec->join <= 0) return root_enter(spec->root, err);
-    return setns(doors->container, CLONE_NEWNS) == 0 || err_errno(err, errno, "cannot enter the container");
+    bool inside = setns(doors->container, CLONE_NEWNS) == 0 && fchdir(doors->root) == 0 && chroot(".") == 0;
+    return inside || err_errno(err, errno, "cannot enter the container");
 }
 
 static bool place_streams(const struct process_spec *spec, int status, struct err *err)
@@ -129,9 +131,12 @@ bool process_start(const struct process_spec *spec, struct process *out, struct 
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return err_errno(err, errno, "cannot make a pipe");
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/root", spec->join);
     int pod SCOPED_FD = pidfd_of(spec->init), container SCOPED_FD = spec->join > 0 ? pidfd_of(spec->join) : -1;
+    int root SCOPED_FD = spec->join > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     pid_t pid = fork_into(pod, err);
-    if (pid == 0) child(spec, &(struct doors){pod, container, ends[1]});
+    if (pid == 0) child(spec, &(struct doors){.pod = pod, .container = container, .status = ends[1], .root = root});
     close(ends[1]);
     if (pid < 0) return close(ends[0]), false;
     *out = (struct process){.pid = pid, .status = ends[0]};

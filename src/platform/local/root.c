@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "platform/local/layer.h"
 
 #define OLD "/.osm-old-root"
@@ -75,7 +76,21 @@ static bool is_hidden(const struct root_spec *spec, struct str path)
     return false;
 }
 
-/* An overlay shows only one file system: the machine's other disks are bound over it, read-only. */
+/* Writable like the root if it can be a lower layer, else bound read-only. */
+static void show_disk(const struct root_spec *spec, struct arena *a, const char *point, const char *target)
+{
+    struct hash128 h = hash128_of(point, strlen(point));
+    const char *own = str_fmt(a, "%s/disk-%llx", spec->dir, (unsigned long long)h.lo).p;
+    struct err ignored = {0};
+    const char *upper = str_fmt(a, "%s/upper", own).p, *work = str_fmt(a, "%s/work", own).p;
+    struct str data = str_fmt(a, "lowerdir=%s,upperdir=%s,workdir=%s", point, upper, work);
+    bool plain = !strpbrk(point, ":,\\") && dir_make(upper, 0755, &ignored) && dir_make(work, 0755, &ignored);
+    if (plain && mount("overlay", target, "overlay", 0, data.p) == 0) return;
+    if (mount(point, target, NULL, MS_BIND, NULL) == 0)
+        mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+}
+
+/* An overlay shows only one file system: the machine's other disks are laid over it one by one. */
 static bool other_disks(const struct root_spec *spec, struct arena *a, const char *root, struct err *err)
 {
     struct buf text SCOPED_BUF = {0};
@@ -90,8 +105,7 @@ static bool other_disks(const struct root_spec *spec, struct arena *a, const cha
             str_starts(point, str_of(spec->dir)))
             continue;
         const char *target = str_fmt(a, "%s%.*s", root, STR_FMT(point)).p;
-        if (is_dir(target) && mount(str_c(a, point), target, NULL, MS_BIND, NULL) == 0)
-            mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+        if (is_dir(target)) show_disk(spec, a, str_c(a, point), target);
     }
     return true;
 }

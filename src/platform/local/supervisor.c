@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,8 +156,23 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the beginning ---- */
 
+/* In a plain chroot "/" is no mount, so that it can neither be made private nor left by pivot_root: a bind mount of
+ * itself takes its place. */
+static bool root_as_mount(const struct state *state, struct err *err)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct statx st;
+    if (statx(AT_FDCWD, "/", 0, STATX_BASIC_STATS, &st) < 0) return err_errno(err, errno, "cannot look at /");
+    if (!(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) || (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)) return true;
+    const char *dir = str_fmt(a, "%s/root", state->run).p;
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST) return err_errno(err, errno, "cannot make %s", dir);
+    bool ok = mount("/", dir, NULL, MS_BIND | MS_REC, NULL) == 0 && chroot(dir) == 0 && chdir("/") == 0;
+    return ok || err_errno(err, errno, "cannot make this chroot a mount of its own");
+}
+
 static bool own_world(struct supervisor *s, struct err *err)
 {
+    if (!root_as_mount(s->opt->state, err)) return false;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_errno(err, errno, "cannot make mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
