@@ -1,26 +1,142 @@
 /* golden_runner: every folder of tests/golden that has an in.yaml is a case; its name is a sentence. The plans of all
- * its workloads are compared with plan.txt. `golden_runner DIR` tests, `golden_runner --refresh DIR` rewrites. */
+ * its workloads are compared with plan.txt, and what Envoy is told with xds.json. `golden_runner DIR [PART OF A NAME]`
+ * tests, `golden_runner --refresh DIR [PART]` rewrites. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "envoy/envoy.h"
 #include "golden/world.h"
 
 enum { MAX_FILE = 8 << 20 };
 
-static bool make_plan(struct str yaml, struct buf *out, struct err *err)
+struct made {
+    struct buf plan, xds;
+};
+
+/* ---- what Envoy is told ---------------------------------------------------------------------------------- */
+
+static void settle(struct world *w)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct sheet_delta d = {0};
+    if (!sheet_run(world_sheet(w), 0, a, &d)) abort();
+}
+
+/* The access log is the longest part of a listener and the same in all of them: its hash stands for it. */
+static void shorten(json_t *j)
+{
+    const char *key;
+    json_t *v;
+    size_t i;
+    void *next;
+    json_array_foreach(j, i, v) shorten(v);
+    json_object_foreach_safe(j, next, key, v)
+    {
+        if (strcmp(key, "access_log") != 0) {
+            shorten(v);
+            continue;
+        }
+        char *text = json_dumps(v, JSON_COMPACT), brief[64];
+        struct hash128 h = hash128_of(text, strlen(text));
+        snprintf(brief, sizeof brief, "%zu, %016llx", json_array_size(v), (unsigned long long)h.hi);
+        json_object_set_new(j, key, json_string(brief));
+        free(text);
+    }
+}
+
+/* One resource a line: a difference shows which. */
+static void write_bundle(const struct envoy_bundle *b, struct buf *out)
+{
+    struct buf full SCOPED_BUF = {0};
+    envoy_bundle_to_json(b, &full);
+    json_t *j = json_loadb(full.p, full.n, 0, NULL), *list, *item;
+    const char *kind, *comma = "";
+    size_t i;
+    if (!j) abort();
+    shorten(j);
+    buf_c(out, "{");
+    json_object_foreach(j, kind, list)
+    {
+        buf_fmt(out, "%s\n  \"%s\": [", comma, kind);
+        json_array_foreach(list, i, item)
+        {
+            char *text = json_dumps(item, JSON_COMPACT);
+            buf_fmt(out, "%s\n    %s", i ? "," : "", text);
+            free(text);
+        }
+        buf_c(out, "]");
+        comma = ",";
+    }
+    buf_c(out, "}");
+    json_decref(j);
+}
+
+static void add_bundle(struct world *w, const struct cell_kind *k, struct str key, struct buf *out)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    sheet_observe(world_sheet(w), k, key);
+    settle(w);
+    const struct envoy_bundle *b = sheet_value(world_sheet(w), k, key);
+    if (!b) return;
+    buf_c(out, out->n ? ",\n" : "{\n");
+    buf_json_str(out, str_fmt(a, "%s %.*s", k->name, STR_FMT(key)));
+    buf_c(out, ": ");
+    write_bundle(b, out);
+}
+
+/* What every proxy has is the same in almost all cases: it is written where it differs from an empty mesh's. */
+static void add_base(struct world *w, struct buf *out)
+{
+    struct buf mine SCOPED_BUF = {0}, empty SCOPED_BUF = {0};
+    struct world *none = world_new();
+    world_settle(none);
+    add_bundle(none, &envoy_base_cell, STR_NULL, &empty);
+    add_bundle(w, &envoy_base_cell, STR_NULL, &mine);
+    if (!str_eq(buf_view(&mine), buf_view(&empty))) buf_str(out, buf_view(&mine));
+    world_free(none);
+}
+
+static void make_xds(struct world *w, struct buf *out)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct strs workloads = world_workloads(w, a), parts = world_parts(w, a), keys = {0};
+    for (each(p, parts)) {
+        struct strs members = sheet_set(world_sheet(w), *p, a);
+        for (each(m, members)) list_push(a, &keys, *m);
+    }
+    keys = strs_sort_unique(keys);
+    add_base(w, out);
+    for (each(k, workloads)) add_bundle(w, &envoy_inbound_cell, *k, out);
+    for (each(k, keys)) {
+        add_bundle(w, &envoy_outbound_cell, *k, out);
+        add_bundle(w, &envoy_endpoints_cell, *k, out);
+    }
+    buf_c(out, out->n ? "\n}\n" : "{}\n");
+}
+
+static bool make(struct str yaml, struct made *out, struct err *err)
 {
     struct world *w = world_new();
-    bool ok = world_load(w, yaml, out, err);
+    bool ok = world_load(w, yaml, &out->plan, err);
     if (ok) {
         world_settle(w);
-        world_dump(w, out);
+        world_dump(w, &out->plan);
+        make_xds(w, &out->xds);
     }
     world_free(w);
     return ok;
 }
+
+static void made_release(struct made *m)
+{
+    buf_free(&m->plan);
+    buf_free(&m->xds);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------------- */
 
 /* Shows the first line that differs. */
 static void show_difference(struct str want, struct str got)
@@ -40,7 +156,7 @@ static bool compare(const char *path, struct str got, bool refresh, struct err *
     if (is_there && !file_read(path, MAX_FILE, &want, err)) return false;
     if (is_there && str_eq(buf_view(&want), got)) return true;
     if (refresh) return file_write_atomic(path, got, 0644, err);
-    err_set(err, "%s is not what the mesh makes of in.yaml; if it should be: make golden", path);
+    err_set(err, "%s is not what the mesh makes of in.yaml; if it should be: golden_runner --refresh tests/golden", path);
     show_difference(buf_view(&want), got);
     return false;
 }
@@ -48,11 +164,14 @@ static bool compare(const char *path, struct str got, bool refresh, struct err *
 static bool run_case(const char *dir, bool refresh, struct err *err)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    struct buf in SCOPED_BUF = {0}, first SCOPED_BUF = {0}, second SCOPED_BUF = {0};
+    struct buf in SCOPED_BUF = {0};
+    struct made first __attribute__((cleanup(made_release))) = {0}, second __attribute__((cleanup(made_release))) = {0};
     if (!file_read(str_fmt(a, "%s/in.yaml", dir).p, MAX_FILE, &in, err)) return false;
-    if (!make_plan(buf_view(&in), &first, err) || !make_plan(buf_view(&in), &second, err)) return false;
-    if (!str_eq(buf_view(&first), buf_view(&second))) return err_set(err, "%s: two runs gave two plans", dir);
-    return compare(str_fmt(a, "%s/plan.txt", dir).p, buf_view(&first), refresh, err);
+    if (!make(buf_view(&in), &first, err) || !make(buf_view(&in), &second, err)) return false;
+    if (!str_eq(buf_view(&first.plan), buf_view(&second.plan)) || !str_eq(buf_view(&first.xds), buf_view(&second.xds)))
+        return err_set(err, "%s: two runs gave two results", dir);
+    return compare(str_fmt(a, "%s/plan.txt", dir).p, buf_view(&first.plan), refresh, err) &&
+           compare(str_fmt(a, "%s/xds.json", dir).p, buf_view(&first.xds), refresh, err);
 }
 
 static int is_case(const struct dirent *d) { return d->d_name[0] != '.' && d->d_type == DT_DIR; }
