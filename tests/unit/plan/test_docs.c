@@ -1,0 +1,86 @@
+/* docs/policy.md is true: its manifests load, one after the other, and its calls are judged as it says. A line of a
+ * "calls" block is: <caller> <called pod> <service>:<port> <method> <path> <verdict> [<header>=<value>]. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "golden/world.h"
+#include "plan/evaluate.h"
+
+static const char *const verdicts[] = {
+    [EVALUATE_ALLOWED] = "allowed", [EVALUATE_DENIED] = "denied",         [EVALUATE_BAD_PATH] = "bad-path",
+    [EVALUATE_CLOSED] = "closed",   [EVALUATE_NO_BACKEND] = "no-backend",
+};
+
+static struct str workload_of(struct world *w, struct str pod)
+{
+    const struct mesh_pod *p = sheet_value(world_sheet(w), &mesh_pod_cell, pod);
+    return p ? p->workload : STR_NULL;
+}
+
+static void check_call(struct world *w, struct str line)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str rest = line, f[7] = {0};
+    for (int i = 0; i < 7 && rest.p; i++) f[i] = str_cut(&rest, ' ');
+    struct str port = f[2], service = str_cut(&port, ':');
+    struct kv header = {.value = f[6]};
+    header.key = str_cut(&header.value, '=');
+    struct evaluate_request r = {.client = workload_of(w, f[0]), .server = workload_of(w, f[1]), .service = service,
+                                 .method = f[3], .path = f[4], .headers = {&header, f[6].n > 0}};
+    assert_true(str_to_i64(port, 1, 65535, &r.port));
+    struct evaluate_answer got;
+    evaluate(world_sheet(w), &r, a, &got);
+    if (!str_is(f[5], verdicts[got.verdict])) fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
+}
+
+static int check_block(struct world *w, struct str kind, struct str body)
+{
+    struct buf problems SCOPED_BUF = {0};
+    struct err err = {0};
+    int calls = 0;
+    if (str_is(kind, "yaml")) {
+        if (!world_load(w, body, &problems, &err)) fail_msg("%s", err.text);
+        if (problems.n) fail_msg("%.*s", (int)problems.n, problems.p);
+        world_settle(w);
+    }
+    while (str_is(kind, "calls") && body.n) {
+        struct str line = str_cut(&body, '\n');
+        if (!line.n) continue;
+        check_call(w, line);
+        calls++;
+    }
+    return calls;
+}
+
+static void the_policy_page_is_true(void **state)
+{
+    (void)state;
+    struct buf text SCOPED_BUF = {0};
+    struct err err = {0};
+    struct arena *a SCOPED_ARENA = arena_new();
+    const char *root = getenv("OSM_SOURCE");
+    if (!file_read(str_fmt(a, "%s/docs/policy.md", root ? root : ".").p, 1 << 20, &text, &err)) fail_msg("%s", err.text);
+    struct world *w = world_new();
+    struct str rest = buf_view(&text), kind = STR_NULL;
+    int calls = 0;
+    for (const char *start = NULL; rest.p;) {
+        struct str line = str_cut(&rest, '\n');
+        if (!str_starts(line, S("```"))) continue;
+        if (start) calls += check_block(w, kind, str_make(start, (size_t)(line.p - start)));
+        kind = str_sub(line, 3, line.n);
+        start = start ? NULL : rest.p;
+    }
+    assert_in_range(calls, 15, 100);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_policy_page_is_true)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
