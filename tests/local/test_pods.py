@@ -457,3 +457,25 @@ def test_an_image_is_a_directory(mesh, tmp_path):
     mesh.up(*OUT, "--images", str(images))
     mesh.ready("shop")
     eventually(lambda: mesh.osm("logs", "shop").stdout == "from the image1 3\n")
+
+
+def test_it_runs_in_a_chroot_and_with_usr_on_a_disk_of_its_own(mesh, tmp_path):
+    root = tmp_path / "root"
+    for name in ("usr", "proc", "sys", "dev", "etc", "tmp", "run", "var/lib", "app"):
+        (root / name).mkdir(parents=True)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    (root / "app/app.yaml").write_text(WEB)
+    script = f"""
+for d in usr proc sys dev; do mount --rbind /$d {root}/$d; done
+cp /etc/passwd /etc/group /etc/ld.so.cache {root}/etc/; cp -a /etc/alternatives {root}/etc/; cp {find_osm()} {root}/osm
+chroot {root} /bin/sh -c '
+    /osm local up /app -d --no-mesh default && for i in $(seq 100); do
+        grep -q "web is ready" /run/osm/local/logs/supervisor.log && break; sleep 0.1; done
+    /osm local exec client -- sh -c "curl -sS http://web/; touch /usr/share/mine /etc/mine && echo -written"
+    /osm local down'
+"""
+    env = {name: value for name, value in mesh.env.items() if name != "OSM_STATE"}
+    done = subprocess.run(["unshare", "-m", "sh", "-ec", script], env=env, text=True, capture_output=True, timeout=60)
+    assert "hello-written" in done.stdout, done.stdout + done.stderr
+    assert not os.path.exists("/usr/share/mine") and not (root / "etc/mine").exists(), "what a container writes is its own"
