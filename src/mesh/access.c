@@ -56,10 +56,11 @@ static bool resolve_destination(struct resolving *r)
     const struct subject *d = &r->spec->destination;
     r->out->destination = key_of(r->a, d->ns, d->name);
     if (!str_is(d->kind, "ServiceAccount"))
-        diag_error(r->a, &r->out->diags, E_DESTINATION_KIND, "its destination is a %.*s: only a ServiceAccount can be one",
-                   STR_FMT(d->kind));
+        diag_error(r->a, &r->out->diags, E_DESTINATION_KIND,
+                   "its destination is a %.*s: only a ServiceAccount can be one", STR_FMT(d->kind));
     else if (!str_eq(d->ns, r->o->meta.ns))
-        diag_error(r->a, &r->out->diags, E_TARGET_NAMESPACE, "its destination is in namespace \"%.*s\": a target counts only in its destination's namespace",
+        diag_error(r->a, &r->out->diags, E_TARGET_NAMESPACE,
+                   "its destination is in namespace \"%.*s\": a target counts only in its destination's namespace",
                    STR_FMT(d->ns));
     else {
         check_account(r, r->out->destination);
@@ -74,8 +75,9 @@ static void resolve_sources(struct resolving *r)
     for (each(s, r->spec->sources)) {
         struct str key = key_of(r->a, s->ns, s->name);
         if (!str_is(s->kind, "ServiceAccount") || !s->ns.n) {
-            diag_error(r->a, &r->out->diags, E_SOURCE_KIND, "source %.*s %.*s is no ServiceAccount with a namespace: it is passed over",
-                       STR_FMT(s->kind), STR_FMT(key));
+            diag_error(r->a, &r->out->diags, E_SOURCE_KIND,
+                       "source %.*s %.*s is no ServiceAccount with a namespace: it is passed over", STR_FMT(s->kind),
+                       STR_FMT(key));
             continue;
         }
         check_account(r, key);
@@ -110,8 +112,8 @@ static struct access_match match_of(struct resolving *r, const struct http_match
 /* A rule's name is the name of an Envoy policy: two matches of one name must not replace each other. */
 static void add_match(struct resolving *r, const struct http_match *m, struct str group)
 {
-    struct str base = str_fmt(r->a, "%.*s/%.*s/%.*s/%.*s", STR_FMT(r->o->meta.ns), STR_FMT(r->o->meta.name), STR_FMT(group),
-                              STR_FMT(m->name));
+    struct str base = str_fmt(r->a, "%.*s/%.*s/%.*s/%.*s", STR_FMT(r->o->meta.ns), STR_FMT(r->o->meta.name),
+                              STR_FMT(group), STR_FMT(m->name));
     struct access_match now = match_of(r, m, base);
     for (int n = 2;; n++) {
         const struct access_match *same = NULL;
@@ -132,18 +134,21 @@ static void resolve_http(struct resolving *r, const struct target_rule *rule)
     struct str key = key_of(r->a, r->o->meta.ns, rule->name);
     const struct http_route_group *g = http_route_group_of(store_get(r->c, KIND_HTTP_ROUTE_GROUP, key));
     if (!g) {
-        diag_error(r->a, &r->out->diags, E_ROUTE_GROUP_ABSENT, "HTTPRouteGroup %.*s is not there: its rule allows nothing", STR_FMT(key));
+        diag_error(r->a, &r->out->diags, E_ROUTE_GROUP_ABSENT,
+                   "HTTPRouteGroup %.*s is not there: its rule allows nothing", STR_FMT(key));
         return;
     }
     if (!g->spec.matches.n)
-        diag_error(r->a, &r->out->diags, E_NO_MATCHES, "HTTPRouteGroup %.*s has no matches: its rule allows nothing", STR_FMT(key));
+        diag_error(r->a, &r->out->diags, E_NO_MATCHES, "HTTPRouteGroup %.*s has no matches: its rule allows nothing",
+                   STR_FMT(key));
     for (each(m, g->spec.matches))
         if (rule->matches.n == 0 || strs_has(rule->matches, m->name)) add_match(r, m, rule->name);
     for (each(want, rule->matches)) {
         bool found = false;
         for (each(m, g->spec.matches)) found = found || str_eq(m->name, *want);
         if (!found)
-            diag_error(r->a, &r->out->diags, E_ABSENT, "HTTPRouteGroup %.*s has no match %.*s", STR_FMT(key), STR_FMT(*want));
+            diag_error(r->a, &r->out->diags, E_ABSENT, "HTTPRouteGroup %.*s has no match %.*s", STR_FMT(key),
+                       STR_FMT(*want));
     }
 }
 
@@ -195,7 +200,8 @@ static bool resolve_rules(struct resolving *r)
         return false;
     }
     if (has_foreign_rule(r->spec)) {
-        diag_error(r->a, &r->out->diags, E_BAD_OBJECT, "a UDPRoute cannot be carried out: the whole target counts as absent");
+        diag_error(r->a, &r->out->diags, E_BAD_OBJECT,
+                   "a UDPRoute cannot be carried out: the whole target counts as absent");
         return false;
     }
     for (each(rule, r->spec->rules)) (rule->kind == RULE_TCP_ROUTE ? resolve_tcp : resolve_http)(r, rule);
@@ -273,4 +279,7 @@ static bool compute_grants(struct cell *c, struct str key, struct arena *a, void
 }
 const struct cell_kind mesh_grants_cell = {"grants", &mesh_grants_table, compute_grants};
 
-const struct mesh_grants *mesh_grants(struct cell *c, struct str account) { return sheet_read(c, &mesh_grants_cell, account); }
+const struct mesh_grants *mesh_grants(struct cell *c, struct str account)
+{
+    return sheet_read(c, &mesh_grants_cell, account);
+}

@@ -2,7 +2,7 @@
 #pragma once
 #include "mesh/diag.h"
 
-struct access_match { /* one HTTP match; all parts must fit */
+struct access_match {      /* one HTTP match; all parts must fit */
     struct str name;       /* "<ns>/<target>/<group>/<match>" */
     struct str path_regex; /* empty: any */
     struct strs methods;   /* upper case; empty: any */
@@ -12,10 +12,10 @@ struct access_tcp {
     struct ints ports; /* target ports, ascending; empty: any */
 };
 struct mesh_target {
-    bool valid;              /* false: counts as absent */
+    bool valid; /* false: counts as absent */
     struct str title;
-    struct str destination;  /* "ns/sa" */
-    struct strs sources;     /* "ns/sa" in byte order; empty: nobody */
+    struct str destination;            /* "ns/sa" */
+    struct strs sources;               /* "ns/sa" in byte order; empty: nobody */
     LIST(struct access_match) matches; /* by name */
     LIST(struct access_tcp) tcp;
     struct mesh_diags diags;
@@ -29,8 +29,8 @@ bool target_allows_port(const struct mesh_target *t, int64_t port);
 
 /* What a caller may do, by destination account: the union of its targets. */
 struct mesh_grant {
-    struct str account;  /* destination, "ns/sa" */
-    bool http;           /* some HTTP match; which one is judged at the server */
+    struct str account; /* destination, "ns/sa" */
+    bool http;          /* some HTTP match; which one is judged at the server */
     bool tcp_any;
     struct ints tcp_ports; /* target ports, ascending; without meaning when tcp_any */
 };

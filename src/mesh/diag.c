@@ -8,7 +8,8 @@ static const struct field diag_fields[] = {
 };
 const struct table mesh_diag_table = TABLE("Diag", struct mesh_diag, diag_fields);
 
-static const struct field list_fields[] = {FIELD(struct mesh_diag_list, diags, "diags", F_LIST, .sub = &mesh_diag_table)};
+static const struct field list_fields[] = {
+    FIELD(struct mesh_diag_list, diags, "diags", F_LIST, .sub = &mesh_diag_table)};
 const struct table mesh_diag_list_table = TABLE("Diags", struct mesh_diag_list, list_fields);
 
 static void add(struct arena *a, struct mesh_diags *l, struct mesh_diag d, va_list ap, const char *fmt)

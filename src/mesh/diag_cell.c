@@ -34,7 +34,8 @@ static void address_conflicts(const struct subject_of_diag *d, const struct mesh
         for (each(other, all)) {
             const struct mesh_service *t = str_eq(*other, d->key) ? NULL : mesh_service(d->c, *other);
             if (t && share_port(s, t) && mesh_is_older(t->created, *other, s->created, d->key))
-                diag_error(d->a, d->out, E_CONFLICT, "Service %.*s has the address %.*s and a port of this one, and is older: it gets the calls",
+                diag_error(d->a, d->out, E_CONFLICT,
+                           "Service %.*s has the address %.*s and a port of this one, and is older: it gets the calls",
                            STR_FMT(*other), STR_FMT(address));
         }
     }
@@ -62,13 +63,14 @@ static void backend_diags(const struct subject_of_diag *d, const struct mesh_ser
 {
     const struct mesh_service *b = mesh_service(d->c, name);
     if (!b || !b->in_mesh) {
-        diag_error(d->a, d->out, E_ABSENT, "backend %.*s is no Service of the mesh: the others share its part", STR_FMT(name));
+        diag_error(d->a, d->out, E_ABSENT, "backend %.*s is no Service of the mesh: the others share its part",
+                   STR_FMT(name));
         return;
     }
     if (!root || root == b) return;
     if (b->headless)
-        diag_error(d->a, d->out, E_ABSENT, "backend %.*s is headless, which a split cannot call: the others share its part",
-                   STR_FMT(name));
+        diag_error(d->a, d->out, E_ABSENT,
+                   "backend %.*s is headless, which a split cannot call: the others share its part", STR_FMT(name));
     for (each(p, root->ports))
         if (!mesh_service_port(b, p->port))
             diag_error(d->a, d->out, E_ABSENT, "backend %.*s has no port %lld: the others share its part there",
@@ -86,7 +88,8 @@ static void split_diags(const struct subject_of_diag *d)
         diag_error(d->a, d->out, E_SPLIT_CONFLICT, "%.*s rules Service %.*s and is older: this one does nothing",
                    STR_FMT(ruling->title), STR_FMT(s->root));
     const struct mesh_service *root = mesh_service(d->c, s->root);
-    if (!root) diag_error(d->a, d->out, E_ABSENT, "Service %.*s, whose calls it splits, is not there", STR_FMT(s->root));
+    if (!root)
+        diag_error(d->a, d->out, E_ABSENT, "Service %.*s, whose calls it splits, is not there", STR_FMT(s->root));
     for (each(b, s->backends)) backend_diags(d, root, b->service);
 }
 
@@ -96,10 +99,12 @@ static void run_diags(const struct subject_of_diag *d, const struct kube_pod *p)
     if (p->status.message.n) diag_error(d->a, d->out, E_POD_FAILED, "%.*s", STR_FMT(p->status.message));
     for (each(c, p->status.init_containers))
         if (c->state.waiting && c->state.waiting->message.n)
-            diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name), STR_FMT(c->state.waiting->message));
+            diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name),
+                       STR_FMT(c->state.waiting->message));
     for (each(c, p->status.containers))
         if (c->state.waiting && c->state.waiting->message.n)
-            diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name), STR_FMT(c->state.waiting->message));
+            diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name),
+                       STR_FMT(c->state.waiting->message));
 }
 
 static void pod_diags(const struct subject_of_diag *d)
@@ -120,7 +125,8 @@ static void settings_diags(const struct subject_of_diag *d)
 {
     const struct mesh_platform *p = mesh_platform(d->c);
     if (!str_eq(d->o->meta.ns, p->system_ns) || !str_is(d->o->meta.name, NAME_MESH_CONFIG)) {
-        diag_error(d->a, d->out, E_NOT_ENFORCED, "only MeshConfig %.*s/" NAME_MESH_CONFIG " is read", STR_FMT(p->system_ns));
+        diag_error(d->a, d->out, E_NOT_ENFORCED, "only MeshConfig %.*s/" NAME_MESH_CONFIG " is read",
+                   STR_FMT(p->system_ns));
         return;
     }
     const struct mesh_settings *s = mesh_settings(d->c);
@@ -131,8 +137,8 @@ static const struct {
     enum kind kind;
     void (*fn)(const struct subject_of_diag *d);
 } by_kind[] = {
-    {KIND_SERVICE, service_diags},     {KIND_TRAFFIC_TARGET, target_diags}, {KIND_TRAFFIC_SPLIT, split_diags},
-    {KIND_POD, pod_diags},             {KIND_ENDPOINT_SLICE, slice_diags},  {KIND_MESH_CONFIG, settings_diags},
+    {KIND_SERVICE, service_diags}, {KIND_TRAFFIC_TARGET, target_diags}, {KIND_TRAFFIC_SPLIT, split_diags},
+    {KIND_POD, pod_diags},         {KIND_ENDPOINT_SLICE, slice_diags},  {KIND_MESH_CONFIG, settings_diags},
 };
 
 static bool kind_of(struct str name, enum kind *out)
@@ -166,7 +172,8 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
     for (size_t i = 0; i < sizeof by_kind / sizeof *by_kind; i++)
         if (by_kind[i].kind == k) by_kind[i].fn(&d);
     if (kind_info(k)->flags & KIND_NOT_ENFORCED)
-        diag_error(a, &found, E_NOT_ENFORCED, "%s objects are read and checked, and not carried out yet: nothing is opened by them",
+        diag_error(a, &found, E_NOT_ENFORCED,
+                   "%s objects are read and checked, and not carried out yet: nothing is opened by them",
                    kind_info(k)->name);
     for (each(f, found)) add_once(a, &out->diags, object_title(a, o), f);
     return out->diags.n > 0;

@@ -179,7 +179,10 @@ static bool compute_backing(struct cell *c, struct str key, struct arena *a, voi
 }
 const struct cell_kind mesh_backing_cell = {"backing", &mesh_backing_table, compute_backing};
 
-const struct mesh_backing *mesh_backing(struct cell *c, struct str key) { return sheet_read(c, &mesh_backing_cell, key); }
+const struct mesh_backing *mesh_backing(struct cell *c, struct str key)
+{
+    return sheet_read(c, &mesh_backing_cell, key);
+}
 
 struct ints mesh_targets_of(const struct mesh_backing *b, int64_t port)
 {

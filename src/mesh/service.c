@@ -6,10 +6,8 @@
 #include "mesh/platform.h"
 
 static const struct field port_fields[] = {
-    FIELD(struct mesh_port, name, "name", F_STR),
-    FIELD(struct mesh_port, port, "port", F_INT),
-    FIELD(struct mesh_port, target, "target", F_INT),
-    FIELD(struct mesh_port, target_name, "targetName", F_STR),
+    FIELD(struct mesh_port, name, "name", F_STR),         FIELD(struct mesh_port, port, "port", F_INT),
+    FIELD(struct mesh_port, target, "target", F_INT),     FIELD(struct mesh_port, target_name, "targetName", F_STR),
     FIELD(struct mesh_port, protocol, "protocol", F_INT),
 };
 static const struct table port_table = TABLE("Port", struct mesh_port, port_fields);
@@ -71,7 +69,8 @@ static int64_t port_protocol(const struct kube_service_port *p, struct arena *a,
     int64_t protocol;
     if (!p->app_protocol.n) return protocol_by_name(p->name);
     if (app_protocol(p->app_protocol, &protocol)) return protocol;
-    diag_remark(a, diags, E_PROTOCOL, "port %lld: appProtocol %.*s is carried as tcp; known are http, grpc, tcp, tcp-server-first",
+    diag_remark(a, diags, E_PROTOCOL,
+                "port %lld: appProtocol %.*s is carried as tcp; known are http, grpc, tcp, tcp-server-first",
                 (long long)p->port, STR_FMT(p->app_protocol));
     return MESH_TCP;
 }
@@ -86,7 +85,8 @@ static void add_port(const struct kube_service_port *p, struct arena *a, struct 
     }
     struct int_or_str target = kube_service_target_port(p);
     struct mesh_port *m = list_add(a, &out->ports);
-    *m = (struct mesh_port){.name = p->name, .port = p->port, .target = target.s.n ? 0 : target.i, .target_name = target.s};
+    *m = (struct mesh_port){
+        .name = p->name, .port = p->port, .target = target.s.n ? 0 : target.i, .target_name = target.s};
     m->protocol = port_protocol(p, a, &out->diags);
 }
 
@@ -98,7 +98,8 @@ static void check_targets(struct arena *a, struct mesh_service *s)
             struct mesh_port *p = &s->ports.v[i], *q = &s->ports.v[j];
             bool same = p->target == q->target && str_eq(p->target_name, q->target_name);
             if (!same || p->protocol == q->protocol) continue;
-            diag_error(a, &s->diags, E_CONFLICT, "ports %lld and %lld end at one target port with different protocols: that of %lld holds",
+            diag_error(a, &s->diags, E_CONFLICT,
+                       "ports %lld and %lld end at one target port with different protocols: that of %lld holds",
                        (long long)q->port, (long long)p->port, (long long)q->port);
             p->protocol = q->protocol;
         }
@@ -112,9 +113,14 @@ static bool compute_service(struct cell *c, struct str key, struct arena *a, voi
     if (!s || s->spec.type == KUBE_SERVICE_EXTERNAL_NAME) return false;
     struct mesh_service *out = value;
     *out = (struct mesh_service){
-        .ns = o->meta.ns, .name = o->meta.name, .created = o->meta.created,
-        .headless = kube_service_is_headless(s), .has_selector = s->spec.selector.n > 0, .selector = s->spec.selector,
-        .publish_not_ready = s->spec.publish_not_ready, .addresses = kube_service_addresses(s),
+        .ns = o->meta.ns,
+        .name = o->meta.name,
+        .created = o->meta.created,
+        .headless = kube_service_is_headless(s),
+        .has_selector = s->spec.selector.n > 0,
+        .selector = s->spec.selector,
+        .publish_not_ready = s->spec.publish_not_ready,
+        .addresses = kube_service_addresses(s),
     };
     out->in_mesh = out->has_selector && mesh_has_namespace(c, out->ns);
     for (each(p, s->spec.ports)) add_port(p, a, out);
@@ -123,7 +129,10 @@ static bool compute_service(struct cell *c, struct str key, struct arena *a, voi
 }
 const struct cell_kind mesh_service_cell = {"service", &mesh_service_table, compute_service};
 
-const struct mesh_service *mesh_service(struct cell *c, struct str key) { return sheet_read(c, &mesh_service_cell, key); }
+const struct mesh_service *mesh_service(struct cell *c, struct str key)
+{
+    return sheet_read(c, &mesh_service_cell, key);
+}
 
 const struct mesh_port *mesh_service_port(const struct mesh_service *s, int64_t port)
 {

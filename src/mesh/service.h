@@ -7,18 +7,18 @@ static inline bool protocol_is_http(int64_t p) { return p == MESH_HTTP || p == M
 
 struct mesh_port {
     struct str name;
-    int64_t port;           /* the Service's */
-    int64_t target;         /* the pod's; 0: named */
+    int64_t port;   /* the Service's */
+    int64_t target; /* the pod's; 0: named */
     struct str target_name;
-    int64_t protocol;       /* appProtocol, else the name's prefix, else HTTP */
+    int64_t protocol; /* appProtocol, else the name's prefix, else HTTP */
 };
 struct mesh_service {
     struct str ns, name;
     int64_t created;
-    bool in_mesh;           /* its namespace is, and pods of the mesh can answer for it */
+    bool in_mesh; /* its namespace is, and pods of the mesh can answer for it */
     bool headless, has_selector, publish_not_ready;
     struct kvs selector;
-    struct strs addresses;  /* cluster IPs; empty when headless */
+    struct strs addresses;        /* cluster IPs; empty when headless */
     LIST(struct mesh_port) ports; /* TCP only */
     struct mesh_diags diags;
 };

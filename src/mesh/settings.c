@@ -52,7 +52,8 @@ static void set_tls(const struct sidecar_settings *s, struct arena *a, struct me
 {
     out->tls = (struct mesh_tls){tls_name(s->tls_min), tls_name(s->tls_max), s->cipher_suites, s->ecdh_curves};
     if (s->tls_min == TLS_AUTO || s->tls_max == TLS_AUTO || s->tls_min <= s->tls_max) return;
-    diag_error(a, &out->diags, E_BAD_OBJECT, "tlsMinProtocolVersion %.*s is above tlsMaxProtocolVersion %.*s: TLSv1_3 is used for both",
+    diag_error(a, &out->diags, E_BAD_OBJECT,
+               "tlsMinProtocolVersion %.*s is above tlsMaxProtocolVersion %.*s: TLSv1_3 is used for both",
                STR_FMT(out->tls.min), STR_FMT(out->tls.max));
     out->tls.min = out->tls.max = tls_name(TLS_V1_3);
 }
@@ -79,14 +80,18 @@ static void set_traffic(const struct traffic_settings *t, struct arena *a, struc
     out->inbound_ports = t->in_ports_exclude;
     out->deny_inbound = t->ext_authz.enable;
     if (out->deny_inbound)
-        diag_error(a, &out->diags, E_NOT_ENFORCED, "traffic.inboundExternalAuthorization is not carried out yet: because it could forbid them, all HTTP calls are denied");
+        diag_error(a, &out->diags, E_NOT_ENFORCED,
+                   "traffic.inboundExternalAuthorization is not carried out yet: because it could forbid them, all "
+                   "HTTP calls are denied");
 }
 
 static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct mesh_settings *out)
 {
-    out->certificate_ns = s->certificate.validity_ns < MIN_CERTIFICATE_NS ? MIN_CERTIFICATE_NS : s->certificate.validity_ns;
+    out->certificate_ns =
+        s->certificate.validity_ns < MIN_CERTIFICATE_NS ? MIN_CERTIFICATE_NS : s->certificate.validity_ns;
     if (s->certificate.validity_ns < MIN_CERTIFICATE_NS)
-        diag_remark(a, &out->diags, E_BAD_OBJECT, "certificate.serviceCertValidityDuration is below 10 minutes: 10 minutes are used");
+        diag_remark(a, &out->diags, E_BAD_OBJECT,
+                    "certificate.serviceCertValidityDuration is below 10 minutes: 10 minutes are used");
     out->ca_key_bits = s->certificate.key_bits;
     out->controller_log_level = s->observability.log_level;
     out->debug_server = s->observability.enable_debug_server;

@@ -40,7 +40,8 @@ static struct str service_key(const struct object *o, struct str text, struct ar
 {
     struct str name;
     if (split_service_name(text, o->meta.ns, &name)) return key_of(a, o->meta.ns, name);
-    diag_error(a, diags, E_ABSENT, "%.*s is no name of a Service in namespace %.*s", STR_FMT(text), STR_FMT(o->meta.ns));
+    diag_error(a, diags, E_ABSENT, "%.*s is no name of a Service in namespace %.*s", STR_FMT(text),
+               STR_FMT(o->meta.ns));
     return STR_NULL;
 }
 
@@ -111,11 +112,15 @@ static bool compute_roots(struct cell *c, struct str key, struct arena *a, void 
     struct strs candidates = store_index(c, INDEX_SPLITS_BY_SERVICE, key);
     for (each(k, candidates)) {
         const struct mesh_split *s = sheet_read(c, &mesh_split_object_cell, *k);
-        if (s && s->root.n && has_backend(s, key) && has_backend(mesh_split(c, s->root), key)) list_push(a, &found, s->root);
+        if (s && s->root.n && has_backend(s, key) && has_backend(mesh_split(c, s->root), key))
+            list_push(a, &found, s->root);
     }
     ((struct mesh_roots *)value)->roots = strs_sort_unique(found);
     return true;
 }
 const struct cell_kind mesh_roots_cell = {"roots", &mesh_roots_table, compute_roots};
 
-const struct mesh_roots *mesh_roots(struct cell *c, struct str service) { return sheet_read(c, &mesh_roots_cell, service); }
+const struct mesh_roots *mesh_roots(struct cell *c, struct str service)
+{
+    return sheet_read(c, &mesh_roots_cell, service);
+}

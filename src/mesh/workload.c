@@ -30,7 +30,8 @@ static struct str owner_of(struct arena *a, const struct object *o)
     const struct meta *m = &o->meta;
     if (!m->owner_kind.n) return str_fmt(a, "Pod/%.*s", STR_FMT(m->name));
     struct str hash = kvs_get(m->labels, S("pod-template-hash"));
-    if (str_is(m->owner_kind, "ReplicaSet") && hash.n && str_ends(m->owner_name, hash) && m->owner_name.n > hash.n + 1) {
+    if (str_is(m->owner_kind, "ReplicaSet") && hash.n && str_ends(m->owner_name, hash) &&
+        m->owner_name.n > hash.n + 1) {
         struct str name = str_sub(m->owner_name, 0, m->owner_name.n - hash.n - 1);
         return str_fmt(a, "Deployment/%.*s", STR_FMT(name));
     }
@@ -44,7 +45,8 @@ static const char *objection(struct cell *c, const struct object *o)
     if (!mesh_has_namespace(c, o->meta.ns)) return "its namespace is not in the mesh";
     if (p->spec.host_network) return "it uses the host's network";
     if (!kvs_get(o->meta.labels, S(LABEL_PROXY_UUID)).n) {
-        if (kvs_get(o->meta.annotations, S(ANNOTATION_INJECT)).n) return "it has no sidecar: see its annotation " ANNOTATION_INJECT;
+        if (kvs_get(o->meta.annotations, S(ANNOTATION_INJECT)).n)
+            return "it has no sidecar: see its annotation " ANNOTATION_INJECT;
         return "it has no sidecar: it was made without injection";
     }
     if (kube_pod_is_finished(p)) return "it has ended";

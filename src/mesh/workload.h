@@ -7,7 +7,7 @@
 
 struct mesh_pod {
     struct str ns, name, uid;
-    struct str account;   /* "ns/sa" */
+    struct str account; /* "ns/sa" */
     struct str spiffe_id;
     struct str owner;     /* "Deployment/bookbuyer"; "Pod/<name>" without one */
     bool in_mesh;         /* a proxy may speak for it */

@@ -35,7 +35,8 @@ static bool header_fits(const struct plan_header *h, const struct evaluate_reque
     return is_there;
 }
 
-static bool rule_fits(const struct plan_rule *rule, struct str principal, const struct evaluate_request *r, struct str path)
+static bool rule_fits(const struct plan_rule *rule, struct str principal, const struct evaluate_request *r,
+                      struct str path)
 {
     if (!rule->any_principal && !strs_has(rule->principals, principal)) return false;
     if (rule->path_regex.n && !fits(rule->path_regex, path)) return false;
@@ -54,21 +55,24 @@ static bool has_path_rules(const struct plan_chain *ch)
     return false;
 }
 
-static void evaluate_tcp(const struct plan_chain *ch, struct str principal, struct arena *a, struct evaluate_answer *out)
+static void evaluate_tcp(const struct plan_chain *ch, struct str principal, struct arena *a,
+                         struct evaluate_answer *out)
 {
     if (ch->tcp_any) out->rule = S("permissive");
     if (ch->tcp_any || strs_has(ch->tcp_principals, principal)) {
         ANSWER(a, out, EVALUATE_ALLOWED, "connections to %.*s are allowed", STR_FMT(ch->service));
         return;
     }
-    ANSWER(a, out, EVALUATE_CLOSED, "no TCPRoute lets %.*s connect to port %lld", STR_FMT(principal), (long long)ch->port);
+    ANSWER(a, out, EVALUATE_CLOSED, "no TCPRoute lets %.*s connect to port %lld", STR_FMT(principal),
+           (long long)ch->port);
 }
 
 static void evaluate_http(const struct plan_chain *ch, struct str principal, const struct evaluate_request *r,
                           struct arena *a, struct evaluate_answer *out)
 {
     if (!path_normalize(a, r->path.n ? r->path : S("/"), has_path_rules(ch), &out->path)) {
-        ANSWER(a, out, EVALUATE_BAD_PATH, "the path cannot be judged: it has escaped slashes or bytes that no path has");
+        ANSWER(a, out, EVALUATE_BAD_PATH,
+               "the path cannot be judged: it has escaped slashes or bytes that no path has");
         return;
     }
     for (size_t i = 0; i < ch->rules.n; i++) {
@@ -82,18 +86,22 @@ static void evaluate_http(const struct plan_chain *ch, struct str principal, con
     ANSWER(a, out, EVALUATE_DENIED, "none of %zu rules allows it", ch->rules.n);
 }
 
-void evaluate_chain(const struct plan_chain *chain, struct str principal, const struct evaluate_request *r, struct arena *a,
-                    struct evaluate_answer *out)
+void evaluate_chain(const struct plan_chain *chain, struct str principal, const struct evaluate_request *r,
+                    struct arena *a, struct evaluate_answer *out)
 {
     *out = (struct evaluate_answer){0};
     if (!chain) {
-        ANSWER(a, out, EVALUATE_CLOSED, "the server's proxy has no chain for %.*s: nobody may connect", STR_FMT(r->service));
+        ANSWER(a, out, EVALUATE_CLOSED, "the server's proxy has no chain for %.*s: nobody may connect",
+               STR_FMT(r->service));
         return;
     }
     out->origin = chain->origin;
-    if (chain->denied) ANSWER(a, out, EVALUATE_DENIED, "external authorization is asked for and not carried out yet: all is denied");
-    else if (protocol_is_http(chain->protocol)) evaluate_http(chain, principal, r, a, out);
-    else evaluate_tcp(chain, principal, a, out);
+    if (chain->denied)
+        ANSWER(a, out, EVALUATE_DENIED, "external authorization is asked for and not carried out yet: all is denied");
+    else if (protocol_is_http(chain->protocol))
+        evaluate_http(chain, principal, r, a, out);
+    else
+        evaluate_tcp(chain, principal, a, out);
 }
 
 /* ---- the caller's side ----------------------------------------------------------------------------------- */
@@ -175,7 +183,8 @@ static const struct plan_chain *chain_of(const struct way_through *w)
     if (service && service->headless) targets = (struct ints){(int64_t *)&w->target, 1};
     for (size_t i = 0; in && i < in->chains.n; i++)
         for (size_t t = 0; t < targets.n; t++)
-            if (str_eq(in->chains.v[i].service, w->service) && in->chains.v[i].port == targets.v[t]) return &in->chains.v[i];
+            if (str_eq(in->chains.v[i].service, w->service) && in->chains.v[i].port == targets.v[t])
+                return &in->chains.v[i];
     return NULL;
 }
 
@@ -188,9 +197,8 @@ static bool may_answer(const struct way_through *w, const struct plan_outbound *
     struct way_through backend = *w;
     r.service = w->service;
     backend.r = &r;
-    const struct plan_outbound *out = str_eq(w->service, w->r->service)
-                                          ? own
-                                          : sheet_value(w->s, &plan_outbound_cell, outbound_key(&backend));
+    const struct plan_outbound *out =
+        str_eq(w->service, w->r->service) ? own : sheet_value(w->s, &plan_outbound_cell, outbound_key(&backend));
     for (size_t i = 0; out && i < out->clusters.n; i++)
         if (str_eq(out->clusters.v[i].name, name)) return strs_has(out->clusters.v[i].sans, principal);
     return false;
@@ -212,7 +220,8 @@ static void go_through(struct way_through *w, const struct plan_outbound *own, s
     }
     out->origin = l->origin;
     struct plan_route_config route = route_of(own, l);
-    if (l->passthrough) ANSWER(w->a, out, EVALUATE_ALLOWED, "the Service is outside the mesh: passed through by egress");
+    if (l->passthrough)
+        ANSWER(w->a, out, EVALUATE_ALLOWED, "the Service is outside the mesh: passed through by egress");
     else if (choose_cluster(w, &route) && may_answer(w, own))
         evaluate_chain(chain_of(w), principal_of(w->s, w->a, &w->client), w->r, w->a, out);
     else if (route.denied) {
@@ -235,6 +244,8 @@ void evaluate(const struct sheet *s, const struct evaluate_request *r, struct ar
     }
     struct str key = outbound_key(&w);
     const struct plan_outbound *own = key.n ? sheet_value(s, &plan_outbound_cell, key) : NULL;
-    if (own) go_through(&w, own, out);
-    else close_at_client(&w, out);
+    if (own)
+        go_through(&w, own, out);
+    else
+        close_at_client(&w, out);
 }

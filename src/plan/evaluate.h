@@ -9,10 +9,10 @@ struct evaluate_request {
     struct str service;        /* "ns/svc" that the caller dials */
     int64_t port;              /* its port; of a headless Service the pod's own */
     /* HTTP and gRPC only */
-    struct str method;         /* empty: GET */
-    struct str path;           /* as sent, query included; empty: "/" */
-    struct str authority;      /* the Host */
-    struct kvs headers;        /* as sent: any case, a name may repeat */
+    struct str method;    /* empty: GET */
+    struct str path;      /* as sent, query included; empty: "/" */
+    struct str authority; /* the Host */
+    struct kvs headers;   /* as sent: any case, a name may repeat */
 };
 
 enum evaluate_verdict {
@@ -24,17 +24,17 @@ enum evaluate_verdict {
 };
 struct evaluate_answer {
     enum evaluate_verdict verdict;
-    bool by_client;      /* decided by the caller's own proxy: no byte leaves its pod */
-    struct str rule;     /* the rule that allows: "<ns>/<target>/<group>/<match>", "permissive", or empty */
-    struct str origin;   /* the objects that decided */
-    struct str path;     /* HTTP: the path that policy judged and the application receives, without query */
-    struct str text;     /* one sentence for people */
+    bool by_client;    /* decided by the caller's own proxy: no byte leaves its pod */
+    struct str rule;   /* the rule that allows: "<ns>/<target>/<group>/<match>", "permissive", or empty */
+    struct str origin; /* the objects that decided */
+    struct str path;   /* HTTP: the path that policy judged and the application receives, without query */
+    struct str text;   /* one sentence for people */
 };
 
 /* The server's half: one chain of its inbound plan (NULL: there is none), a caller with SPIFFE id |principal|. Of
  * several rules that fit, the first in the plan's order is named. Texts in |a| or borrowed from the arguments. */
-void evaluate_chain(const struct plan_chain *chain, struct str principal, const struct evaluate_request *r, struct arena *a,
-                    struct evaluate_answer *out);
+void evaluate_chain(const struct plan_chain *chain, struct str principal, const struct evaluate_request *r,
+                    struct arena *a, struct evaluate_answer *out);
 
 /* The whole way, from the cells of a settled sheet in which the pipeline (or a test) observes views, inbound plans and
  * the members of parts. Total: what is not there is an answer, too. */

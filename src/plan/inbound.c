@@ -24,7 +24,8 @@ static struct strs principals_of(struct in_plan *p, struct strs accounts)
 
 /* ---- HTTP ------------------------------------------------------------------------------------------------ */
 
-static void add_rule(struct in_plan *p, const struct mesh_target *t, const struct access_match *m, struct plan_chain *ch)
+static void add_rule(struct in_plan *p, const struct mesh_target *t, const struct access_match *m,
+                     struct plan_chain *ch)
 {
     struct plan_rule *r = list_add(p->a, &ch->rules);
     *r = (struct plan_rule){.name = m->name, .path_regex = m->path_regex, .methods = m->methods, .origin = t->title};
@@ -80,8 +81,10 @@ static void plan_chain(struct in_plan *p, const struct mesh_service *s, const st
     ch.server_name = plan_server_name(p->a, s->ns, s->name);
     ch.local_cluster = str_fmt(p->a, "%.*s|%lld|local", STR_FMT(key), (long long)target);
     ch.origin = origin_of(p, key);
-    if (protocol_is_http(port->protocol)) plan_http(p, &ch);
-    else if (!plan_tcp(p, &ch)) return;
+    if (protocol_is_http(port->protocol))
+        plan_http(p, &ch);
+    else if (!plan_tcp(p, &ch))
+        return;
     list_push(p->a, &p->out->chains, ch);
 }
 
@@ -125,4 +128,7 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
 }
 const struct cell_kind plan_inbound_cell = {"plan-inbound", &plan_inbound_table, compute};
 
-const struct plan_inbound *plan_inbound(struct cell *c, struct str workload) { return sheet_read(c, &plan_inbound_cell, workload); }
+const struct plan_inbound *plan_inbound(struct cell *c, struct str workload)
+{
+    return sheet_read(c, &plan_inbound_cell, workload);
+}

@@ -41,7 +41,8 @@ static struct strs sans_of(struct out_service *o, struct strs accounts)
 {
     struct strs out = {0};
     for (each(x, accounts)) list_push(o->a, &out, mesh_spiffe(o->c, o->a, *x));
-    if (!out.n) list_push(o->a, &out, str_fmt(o->a, "spiffe://%.*s/nobody", STR_FMT(mesh_platform(o->c)->trust_domain)));
+    if (!out.n)
+        list_push(o->a, &out, str_fmt(o->a, "spiffe://%.*s/nobody", STR_FMT(mesh_platform(o->c)->trust_domain)));
     return out;
 }
 
@@ -101,7 +102,8 @@ static struct way way_of(struct out_service *o, const struct mesh_port *p, int64
 {
     struct str own = has_cluster ? out_cluster_name(o->a, o->key, number) : STR_NULL;
     struct way w = {p, number, out_weights_of(o, p, own), STR_NULL};
-    if (protocol_is_http(p->protocol)) w.route = str_fmt(o->a, "rds-outbound|%.*s|%lld", STR_FMT(o->key), (long long)number);
+    if (protocol_is_http(p->protocol))
+        w.route = str_fmt(o->a, "rds-outbound|%.*s|%lld", STR_FMT(o->key), (long long)number);
     return w;
 }
 
@@ -122,8 +124,13 @@ static void add_listener(struct out_service *o, const struct way *w, struct str 
     for (each(have, out->listeners))
         if (str_eq(have->name, name)) return;
     struct plan_listener *l = list_add(o->a, &out->listeners);
-    *l = (struct plan_listener){.name = name, .address = address, .port = w->number, .protocol = w->port->protocol,
-                                .route_config = w->route, .service = o->key, .origin = origin_of(o)};
+    *l = (struct plan_listener){.name = name,
+                                .address = address,
+                                .port = w->number,
+                                .protocol = w->port->protocol,
+                                .route_config = w->route,
+                                .service = o->key,
+                                .origin = origin_of(o)};
     if (w->route.n) return;
     l->clusters.v = w->weights.clusters.v;
     l->clusters.n = w->weights.clusters.n;
@@ -136,7 +143,8 @@ static bool owns_address(struct out_service *o, struct str address, int64_t port
     struct strs all = store_index(o->c, INDEX_SERVICES_BY_ADDRESS, address);
     for (each(other, all)) {
         const struct mesh_service *s = str_eq(*other, o->key) ? NULL : mesh_service(o->c, *other);
-        if (s && mesh_service_port(s, port) && mesh_is_older(s->created, *other, o->service->created, o->key)) return false;
+        if (s && mesh_service_port(s, port) && mesh_is_older(s->created, *other, o->service->created, o->key))
+            return false;
     }
     return true;
 }
@@ -232,4 +240,7 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
 }
 const struct cell_kind plan_outbound_cell = {"plan-outbound", &plan_outbound_table, compute};
 
-const struct plan_outbound *plan_outbound(struct cell *c, struct str key) { return sheet_read(c, &plan_outbound_cell, key); }
+const struct plan_outbound *plan_outbound(struct cell *c, struct str key)
+{
+    return sheet_read(c, &plan_outbound_cell, key);
+}

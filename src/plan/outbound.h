@@ -5,11 +5,11 @@
 struct out_service {
     struct cell *c;
     struct arena *a;
-    struct str key;                      /* "ns/svc" */
+    struct str key; /* "ns/svc" */
     struct reach reach;
     const struct mesh_service *service;
-    const struct mesh_backing *backing;  /* NULL when the Service is outside the mesh */
-    const struct mesh_split *split;      /* or NULL */
+    const struct mesh_backing *backing; /* NULL when the Service is outside the mesh */
+    const struct mesh_split *split;     /* or NULL */
 };
 
 /* False when there is nothing: no such Service, or it is on the other side of the mesh's border than the reach says. */

@@ -121,9 +121,12 @@ static void character(struct writer *w, struct str in, size_t *i)
         return;
     }
     ++*i;
-    if (is_slash(c)) buf_char(&w->out, '/');
-    else if (must_escape((unsigned char)c)) buf_fmt(&w->out, "%%%02X", (unsigned char)c);
-    else buf_char(&w->out, c);
+    if (is_slash(c))
+        buf_char(&w->out, '/');
+    else if (must_escape((unsigned char)c))
+        buf_fmt(&w->out, "%%%02X", (unsigned char)c);
+    else
+        buf_char(&w->out, c);
 }
 
 static struct str canonical(struct arena *a, struct str in)

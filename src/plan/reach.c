@@ -20,8 +20,10 @@ static bool parse_grant(struct arena *a, struct str text, struct mesh_grant *out
     out->account = str_cut(&text, ':');
     while (text.p) {
         struct str what = str_cut(&text, '+');
-        if (str_is(what, "h")) out->http = true;
-        else if (!str_starts(what, S("t")) || !parse_ports(a, str_sub(what, 1, what.n), out)) return false;
+        if (str_is(what, "h"))
+            out->http = true;
+        else if (!str_starts(what, S("t")) || !parse_ports(a, str_sub(what, 1, what.n), out))
+            return false;
     }
     return out->account.n && (out->http || out->tcp_any || out->tcp_ports.n);
 }
@@ -136,7 +138,8 @@ bool reach_allows(const struct reach *r, struct str account, int64_t protocol, i
     return g->tcp_any || ints_has(g->tcp_ports, target);
 }
 
-static bool allows_some_target(const struct reach *r, struct str account, const struct mesh_port *p, struct ints targets)
+static bool allows_some_target(const struct reach *r, struct str account, const struct mesh_port *p,
+                               struct ints targets)
 {
     if (protocol_is_http(p->protocol)) return reach_allows(r, account, p->protocol, 0);
     for (size_t i = 0; i < targets.n; i++)
@@ -144,7 +147,8 @@ static bool allows_some_target(const struct reach *r, struct str account, const 
     return false;
 }
 
-struct strs reach_accounts(struct arena *a, const struct reach *r, const struct mesh_backing *b, const struct mesh_port *p)
+struct strs reach_accounts(struct arena *a, const struct reach *r, const struct mesh_backing *b,
+                           const struct mesh_port *p)
 {
     struct strs out = {0};
     struct ints targets = mesh_targets_of(b, p->port);

@@ -7,8 +7,8 @@
 #include "plan/plan.h"
 
 struct reach {
-    bool any;     /* "*": permissive */
-    bool outside; /* "-" */
+    bool any;                       /* "*": permissive */
+    bool outside;                   /* "-" */
     LIST(struct mesh_grant) grants; /* by account */
 };
 
@@ -22,6 +22,7 @@ struct str reach_text(struct arena *a, const struct reach *r);
 struct str reach_key(struct cell *c, struct arena *a, struct str service, const struct mesh_grants *grants);
 
 /* Accounts behind |b| that answer port |p|, in byte order: of all of them those within reach. */
-struct strs reach_accounts(struct arena *a, const struct reach *r, const struct mesh_backing *b, const struct mesh_port *p);
+struct strs reach_accounts(struct arena *a, const struct reach *r, const struct mesh_backing *b,
+                           const struct mesh_port *p);
 /* May pods of |account| be called at target port |target| of a port of this protocol? */
 bool reach_allows(const struct reach *r, struct str account, int64_t protocol, int64_t target);

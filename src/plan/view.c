@@ -4,7 +4,7 @@
 #include "mesh/workload.h"
 #include "plan/reach.h"
 
-#define SET_ALL "out:*"
+#define SET_ALL     "out:*"
 #define SET_OUTSIDE "out:-"
 
 /* ---- members: one cell per Service ----------------------------------------------------------------------- */
@@ -58,7 +58,10 @@ static bool compute_reach(struct cell *c, struct str key, struct arena *a, void 
 }
 const struct cell_kind plan_reach_cell = {"plan-reach", &plan_reach_table, compute_reach};
 
-const struct plan_reach *plan_reach(struct cell *c, struct str account) { return sheet_read(c, &plan_reach_cell, account); }
+const struct plan_reach *plan_reach(struct cell *c, struct str account)
+{
+    return sheet_read(c, &plan_reach_cell, account);
+}
 
 /* ---- views ----------------------------------------------------------------------------------------------- */
 

@@ -156,7 +156,8 @@ static bool compare(const char *path, struct str got, bool refresh, struct err *
     if (is_there && !file_read(path, MAX_FILE, &want, err)) return false;
     if (is_there && str_eq(buf_view(&want), got)) return true;
     if (refresh) return file_write_atomic(path, got, 0644, err);
-    err_set(err, "%s is not what the mesh makes of in.yaml; if it should be: golden_runner --refresh tests/golden", path);
+    err_set(err, "%s is not what the mesh makes of in.yaml; if it should be: golden_runner --refresh tests/golden",
+            path);
     show_difference(buf_view(&want), got);
     return false;
 }
@@ -179,7 +180,8 @@ static int is_case(const struct dirent *d) { return d->d_name[0] != '.' && d->d_
 int main(int argc, char **argv)
 {
     bool refresh = argc > 1 && strcmp(argv[1], "--refresh") == 0;
-    const char *root = argc > 1 + refresh ? argv[1 + refresh] : ".", *only = argc > 2 + refresh ? argv[2 + refresh] : "";
+    const char *root = argc > 1 + refresh ? argv[1 + refresh] : ".",
+               *only = argc > 2 + refresh ? argv[2 + refresh] : "";
     struct dirent **names;
     int n = scandir(root, &names, is_case, alphasort), failed = 0, ran = 0;
     for (int i = 0; i < n; i++) {

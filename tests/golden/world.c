@@ -12,10 +12,10 @@
 struct world {
     struct sheet *sheet;
     struct store *store;
-    struct map slices;   /* Service key → its slice is derived */
-    struct map derived;  /* "<Kind>/<key>" of Namespaces and ServiceAccounts made here */
-    struct map pods;     /* pod key → workload (malloc'ed) */
-    struct map counts;   /* workload → number of pods */
+    struct map slices;    /* Service key → its slice is derived */
+    struct map derived;   /* "<Kind>/<key>" of Namespaces and ServiceAccounts made here */
+    struct map pods;      /* pod key → workload (malloc'ed) */
+    struct map counts;    /* workload → number of pods */
     struct map addresses; /* "<Kind>/<key>" → number */
     intptr_t next_address;
     void (*on_key)(void *arg, const struct cell_kind *k, struct str key, bool on);
@@ -109,8 +109,10 @@ static void complete_pod(struct world *w, json_t *doc, struct arena *a)
 {
     struct str ns = text_at(doc, "metadata", "namespace"), name = text_at(doc, "metadata", "name");
     json_t *meta = child(doc, "metadata"), *status = child(doc, "status");
-    if (!json_object_get(status, "podIP")) json_object_set_new(status, "podIP", json_string(address_for(w, a, "Pod", ns, name)));
-    if (!json_object_get(meta, "uid")) json_object_set_new(meta, "uid", json_string(str_fmt(a, "uid-%.*s", STR_FMT(name)).p));
+    if (!json_object_get(status, "podIP"))
+        json_object_set_new(status, "podIP", json_string(address_for(w, a, "Pod", ns, name)));
+    if (!json_object_get(meta, "uid"))
+        json_object_set_new(meta, "uid", json_string(str_fmt(a, "uid-%.*s", STR_FMT(name)).p));
     if (!is_plain(doc)) json_object_set_new(child(meta, "labels"), LABEL_PROXY_UUID, json_string("u"));
     if (json_object_get(doc, "spec")) return;
     json_t *c = json_pack("[{s:s,s:s}]", "name", "main", "image", "i");
@@ -128,15 +130,17 @@ static void complete_service(struct world *w, json_t *doc, struct arena *a)
 static void derive_object(struct world *w, const char *kind, const char *ns, struct str name, json_t *labels)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    json_t *doc = json_pack("{s:s,s:s,s:{s:s%,s:o}}", "apiVersion", "v1", "kind", kind, "metadata", "name", name.p, name.n,
-                            "labels", labels);
+    json_t *doc = json_pack("{s:s,s:s,s:{s:s%,s:o}}", "apiVersion", "v1", "kind", kind, "metadata", "name", name.p,
+                            name.n, "labels", labels);
     if (ns) json_object_set_new(json_object_get(doc, "metadata"), "namespace", json_string(ns));
     struct problems probs = {0};
     struct object *o = object_of_json(doc, a, &probs);
     if (!o) abort();
     struct str key = object_key(a, o);
-    if (store_peek(w->store, o->kind, key)) object_unref(o);
-    else store_put(w->store, o);
+    if (store_peek(w->store, o->kind, key))
+        object_unref(o);
+    else
+        store_put(w->store, o);
     json_decref(doc);
 }
 
@@ -147,15 +151,16 @@ static void derive_surroundings(struct world *w, const struct object *o)
     if (!store_peek(w->store, KIND_NAMESPACE, o->meta.ns) && !str_is(o->meta.ns, NAME_SYSTEM_NAMESPACE))
         derive_object(w, "Namespace", NULL, o->meta.ns, json_pack("{s:s}", LABEL_MONITORED_BY, NAME_MESH));
     if (o->kind == KIND_POD)
-        derive_object(w, "ServiceAccount", str_c(a, o->meta.ns), kube_pod_service_account(kube_pod_of(o)), json_object());
+        derive_object(w, "ServiceAccount", str_c(a, o->meta.ns), kube_pod_service_account(kube_pod_of(o)),
+                      json_object());
 }
 
 static void tell(const struct problems *probs, struct str title, struct buf *out)
 {
     for (size_t i = 0; out && i < probs->n; i++) {
         const struct problem *p = &probs->v[i];
-        buf_fmt(out, "problem: %.*s %s %.*s: %.*s\n", STR_FMT(title), p->is_error ? "error" : "warning", STR_FMT(p->path),
-                STR_FMT(p->text));
+        buf_fmt(out, "problem: %.*s %s %.*s: %.*s\n", STR_FMT(title), p->is_error ? "error" : "warning",
+                STR_FMT(p->path), STR_FMT(p->text));
     }
 }
 
@@ -224,13 +229,13 @@ static json_t *slice_of(const struct object *service, const struct object *pod, 
         struct int_or_str t = kube_service_target_port(sp);
         int64_t number = t.s.n ? container_port(p, t.s) : t.i;
         if (number)
-            json_array_append_new(ports, json_pack("{s:s%,s:I}", "name", sp->name.n ? sp->name.p : "", sp->name.n, "port",
-                                                   (json_int_t)number));
+            json_array_append_new(ports, json_pack("{s:s%,s:I}", "name", sp->name.n ? sp->name.p : "", sp->name.n,
+                                                   "port", (json_int_t)number));
     }
     bool ready = p->status.conditions.n == 0 || kube_pod_condition(p, S("Ready"));
-    json_t *endpoint = json_pack("{s:[s%],s:{s:b},s:{s:s,s:s%,s:s%}}", "addresses", p->status.pod_ip.p, p->status.pod_ip.n,
-                                 "conditions", "ready", ready, "targetRef", "kind", "Pod", "name", pod->meta.name.p,
-                                 pod->meta.name.n, "namespace", pod->meta.ns.p, pod->meta.ns.n);
+    json_t *endpoint = json_pack("{s:[s%],s:{s:b},s:{s:s,s:s%,s:s%}}", "addresses", p->status.pod_ip.p,
+                                 p->status.pod_ip.n, "conditions", "ready", ready, "targetRef", "kind", "Pod", "name",
+                                 pod->meta.name.p, pod->meta.name.n, "namespace", pod->meta.ns.p, pod->meta.ns.n);
     struct str name = str_fmt(a, "derived-%.*s-%.*s", STR_FMT(service->meta.name), STR_FMT(pod->meta.name));
     return json_pack("{s:s,s:s,s:{s:s,s:s%,s:{s:s%}},s:s,s:[o],s:o}", "apiVersion", "discovery.k8s.io/v1", "kind",
                      "EndpointSlice", "metadata", "name", name.p, "namespace", service->meta.ns.p, service->meta.ns.n,
@@ -286,8 +291,10 @@ static void derive(struct world *w)
 static void workload_count(struct world *w, struct str workload, int by)
 {
     intptr_t was = (intptr_t)map_get(&w->counts, workload), now = was + by;
-    if (now) map_put(&w->counts, workload, (void *)now);
-    else map_del(&w->counts, workload);
+    if (now)
+        map_put(&w->counts, workload, (void *)now);
+    else
+        map_del(&w->counts, workload);
     if (was && now) return;
     watch(w, &plan_view_cell, workload, now > 0);
     watch(w, &plan_inbound_cell, workload, now > 0);
@@ -377,10 +384,12 @@ static void dump_diags(struct world *w, struct arena *a, struct buf *out)
     for (int k = 0; k < KIND_COUNT; k++) {
         struct strs keys = store_keys(w->store, (enum kind)k, a);
         for (each(key, keys)) {
-            const struct mesh_diag_list *l = sheet_value(w->sheet, &mesh_diag_cell, mesh_diag_key(a, (enum kind)k, *key));
+            const struct mesh_diag_list *l =
+                sheet_value(w->sheet, &mesh_diag_cell, mesh_diag_key(a, (enum kind)k, *key));
             for (size_t i = 0; l && i < l->diags.n; i++)
-                buf_fmt(out, "diag: %.*s E%04lld %s: %.*s\n", STR_FMT(l->diags.v[i].object), (long long)l->diags.v[i].code,
-                        l->diags.v[i].is_error ? "error" : "remark", STR_FMT(l->diags.v[i].text));
+                buf_fmt(out, "diag: %.*s E%04lld %s: %.*s\n", STR_FMT(l->diags.v[i].object),
+                        (long long)l->diags.v[i].code, l->diags.v[i].is_error ? "error" : "remark",
+                        STR_FMT(l->diags.v[i].text));
         }
     }
 }

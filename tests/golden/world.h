@@ -32,4 +32,5 @@ void world_dump(struct world *w, struct buf *out);
 /* The sets of views, in |a|: "out:*", "out:-" or those of the reaches. */
 struct strs world_parts(const struct world *w, struct arena *a);
 /* Called for every observed cell kind and key when the world is settled; tests of further rooms observe their own. */
-void world_on_key(struct world *w, void (*fn)(void *arg, const struct cell_kind *k, struct str key, bool on), void *arg);
+void world_on_key(struct world *w, void (*fn)(void *arg, const struct cell_kind *k, struct str key, bool on),
+                  void *arg);

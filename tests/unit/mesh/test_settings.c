@@ -10,7 +10,9 @@
 #include "mesh/platform.h"
 #include "mesh/settings.h"
 
-#define HEAD "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "
+#define HEAD                                                                                                           \
+    "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: "  \
+    "osm-system}\nspec: "
 
 static void load(struct world *w, const char *yaml)
 {
@@ -21,7 +23,10 @@ static void load(struct world *w, const char *yaml)
     world_settle(w);
 }
 
-static const struct mesh_settings *settings(struct world *w) { return sheet_value(world_sheet(w), &mesh_settings_cell, STR_NULL); }
+static const struct mesh_settings *settings(struct world *w)
+{
+    return sheet_value(world_sheet(w), &mesh_settings_cell, STR_NULL);
+}
 
 static void without_a_mesh_config_the_installation_holds(void **state)
 {
@@ -41,12 +46,15 @@ static void every_field_arrives(void **state)
 {
     (void)state;
     struct world *w = world_new();
-    load(w, HEAD "{sidecar: {enablePrivilegedInitContainer: true, logLevel: debug, envoyImage: e, initContainerImage: i,"
-                 " maxDataPlaneConnections: 7, tlsMinProtocolVersion: TLSv1_2, localProxyMode: PodIP, resources: {limits: {cpu: 1}}},"
-                 " traffic: {enableEgress: true, outboundIPRangeExclusionList: [1.0.0.0/8], outboundIPRangeInclusionList: [2.0.0.0/8],"
-                 " outboundPortExclusionList: [5], inboundPortExclusionList: [6], networkInterfaceExclusionList: [eth9]},"
-                 " observability: {osmLogLevel: debug},"
-                 " certificate: {serviceCertValidityDuration: 1h, certKeyBitSize: 2048}}");
+    load(w,
+         HEAD "{sidecar: {enablePrivilegedInitContainer: true, logLevel: debug, envoyImage: e, initContainerImage: i,"
+              " maxDataPlaneConnections: 7, tlsMinProtocolVersion: TLSv1_2, localProxyMode: PodIP, resources: {limits: "
+              "{cpu: 1}}},"
+              " traffic: {enableEgress: true, outboundIPRangeExclusionList: [1.0.0.0/8], outboundIPRangeInclusionList: "
+              "[2.0.0.0/8],"
+              " outboundPortExclusionList: [5], inboundPortExclusionList: [6], networkInterfaceExclusionList: [eth9]},"
+              " observability: {osmLogLevel: debug},"
+              " certificate: {serviceCertValidityDuration: 1h, certKeyBitSize: 2048}}");
     const struct mesh_settings *s = settings(w);
     assert_true(s->privileged_init && s->egress && !s->permissive && s->max_proxies == 7);
     assert_true(str_is(s->log_level, "debug") && str_is(s->image, "e") && str_is(s->init_image, "i"));
@@ -75,7 +83,8 @@ static void a_change_reaches_the_plans_at_once(void **state)
     load(w, HEAD "{traffic: {enableEgress: true}}");
     const struct plan_base *b = sheet_value(world_sheet(w), &plan_base_cell, STR_NULL);
     assert_true(b->egress);
-    load(w, HEAD "{traffic: {enableEgress: false}, sidecar: {tlsMaxProtocolVersion: TLSv1_2, tlsMinProtocolVersion: TLSv1_2}}");
+    load(w, HEAD
+         "{traffic: {enableEgress: false}, sidecar: {tlsMaxProtocolVersion: TLSv1_2, tlsMinProtocolVersion: TLSv1_2}}");
     b = sheet_value(world_sheet(w), &plan_base_cell, STR_NULL);
     assert_false(b->egress);
     assert_true(str_is(b->tls.max, "TLSv1_2"));
@@ -91,7 +100,8 @@ static void the_platform_gives_ranges_and_trust_domain(void **state)
     p.service_ranges = (struct strs){&range, 1};
     p.trust_domain = S("example.org");
     mesh_platform_set(world_sheet(w), &p);
-    load(w, "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {serviceAccountName: a, containers: [{name: m, image: i}]}\n");
+    load(w, "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {serviceAccountName: a, "
+            "containers: [{name: m, image: i}]}\n");
     const struct plan_base *b = sheet_value(world_sheet(w), &plan_base_cell, STR_NULL);
     assert_true(str_is(b->closed_ranges.v[0], "172.16.0.0/12"));
     const struct mesh_pod *pod = sheet_value(world_sheet(w), &mesh_pod_cell, S("shop/p"));
@@ -102,8 +112,10 @@ static void the_platform_gives_ranges_and_trust_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_mesh_config_the_installation_holds), cmocka_unit_test(every_field_arrives),
-        cmocka_unit_test(a_lifetime_below_ten_minutes_is_ten_minutes),  cmocka_unit_test(a_change_reaches_the_plans_at_once),
+        cmocka_unit_test(without_a_mesh_config_the_installation_holds),
+        cmocka_unit_test(every_field_arrives),
+        cmocka_unit_test(a_lifetime_below_ten_minutes_is_ten_minutes),
+        cmocka_unit_test(a_change_reaches_the_plans_at_once),
         cmocka_unit_test(the_platform_gives_ranges_and_trust_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

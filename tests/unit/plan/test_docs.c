@@ -30,12 +30,17 @@ static void check_call(struct world *w, struct str line)
     struct str port = f[2], service = str_cut(&port, ':');
     struct kv header = {.value = f[6]};
     header.key = str_cut(&header.value, '=');
-    struct evaluate_request r = {.client = workload_of(w, f[0]), .server = workload_of(w, f[1]), .service = service,
-                                 .method = f[3], .path = f[4], .headers = {&header, f[6].n > 0}};
+    struct evaluate_request r = {.client = workload_of(w, f[0]),
+                                 .server = workload_of(w, f[1]),
+                                 .service = service,
+                                 .method = f[3],
+                                 .path = f[4],
+                                 .headers = {&header, f[6].n > 0}};
     assert_true(str_to_i64(port, 1, 65535, &r.port));
     struct evaluate_answer got;
     evaluate(world_sheet(w), &r, a, &got);
-    if (!str_is(f[5], verdicts[got.verdict])) fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
+    if (!str_is(f[5], verdicts[got.verdict]))
+        fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
 }
 
 static int check_block(struct world *w, struct str kind, struct str body)
@@ -64,7 +69,8 @@ static void the_policy_page_is_true(void **state)
     struct err err = {0};
     struct arena *a SCOPED_ARENA = arena_new();
     const char *root = getenv("OSM_SOURCE");
-    if (!file_read(str_fmt(a, "%s/docs/policy.md", root ? root : ".").p, 1 << 20, &text, &err)) fail_msg("%s", err.text);
+    if (!file_read(str_fmt(a, "%s/docs/policy.md", root ? root : ".").p, 1 << 20, &text, &err))
+        fail_msg("%s", err.text);
     struct world *w = world_new();
     struct str rest = buf_view(&text), kind = STR_NULL;
     int calls = 0;

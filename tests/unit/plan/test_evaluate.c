@@ -14,17 +14,24 @@ static const char MESH[] =
     "metadata: {name: osm-mesh-config, namespace: osm-system}\n"
     "spec: {traffic: {enablePermissiveTrafficPolicyMode: false, enableEgress: true}}\n"
     "---\napiVersion: v1\nkind: Service\nmetadata: {name: store, namespace: shop}\n"
-    "spec: {selector: {app: store}, ports: [{name: http, port: 80, targetPort: 8080}, {name: tcp-sql, port: 3306, targetPort: 13306}]}\n"
+    "spec: {selector: {app: store}, ports: [{name: http, port: 80, targetPort: 8080}, {name: tcp-sql, port: 3306, "
+    "targetPort: 13306}]}\n"
     "---\napiVersion: v1\nkind: Service\nmetadata: {name: v2, namespace: shop}\n"
     "spec: {selector: {app: v2}, ports: [{name: http, port: 80, targetPort: 8080}]}\n"
-    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: store, namespace: shop, labels: {app: store}}\nspec: {serviceAccountName: store, containers: [{name: m, image: i}]}\n"
-    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: v2, namespace: shop, labels: {app: v2}}\nspec: {serviceAccountName: v2, containers: [{name: m, image: i}]}\n"
-    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: buyer, namespace: far}\nspec: {serviceAccountName: buyer, containers: [{name: m, image: i}]}\n"
-    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: thief, namespace: far}\nspec: {serviceAccountName: thief, containers: [{name: m, image: i}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: store, namespace: shop, labels: {app: store}}\nspec: "
+    "{serviceAccountName: store, containers: [{name: m, image: i}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: v2, namespace: shop, labels: {app: v2}}\nspec: "
+    "{serviceAccountName: v2, containers: [{name: m, image: i}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: buyer, namespace: far}\nspec: {serviceAccountName: buyer, "
+    "containers: [{name: m, image: i}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: thief, namespace: far}\nspec: {serviceAccountName: thief, "
+    "containers: [{name: m, image: i}]}\n"
     "---\napiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: routes, namespace: shop}\n"
     "spec: {matches: [{name: books, pathRegex: '/books(/.*)?', methods: [GET]},"
-    " {name: buy, pathRegex: /buy, methods: [POST], headers: [{X-User: 'a.*'}]}, {name: host, pathRegex: /host, headers: [{host: 'store(:80)?'}]}]}\n"
-    "---\napiVersion: specs.smi-spec.io/v1alpha4\nkind: TCPRoute\nmetadata: {name: sql, namespace: shop}\nspec: {matches: {name: m, ports: [13306]}}\n"
+    " {name: buy, pathRegex: /buy, methods: [POST], headers: [{X-User: 'a.*'}]}, {name: host, pathRegex: /host, "
+    "headers: [{host: 'store(:80)?'}]}]}\n"
+    "---\napiVersion: specs.smi-spec.io/v1alpha4\nkind: TCPRoute\nmetadata: {name: sql, namespace: shop}\nspec: "
+    "{matches: {name: m, ports: [13306]}}\n"
     "---\napiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\nmetadata: {name: buyer, namespace: shop}\n"
     "spec:\n  destination: {kind: ServiceAccount, name: store, namespace: shop}\n"
     "  sources: [{kind: ServiceAccount, name: buyer, namespace: far}]\n"
@@ -54,9 +61,14 @@ static enum evaluate_verdict ask(struct world *w, const struct asked *q, struct 
     arena_free(a);
     a = arena_new();
     struct kv h = {str_of(q->header), str_of(q->value)};
-    struct evaluate_request r = {.client = str_of(q->client), .server = str_of(q->server), .service = str_of(q->service),
-                                 .port = q->port, .method = str_of(q->method), .path = str_of(q->path),
-                                 .authority = str_of(q->authority), .headers = {&h, q->header != NULL}};
+    struct evaluate_request r = {.client = str_of(q->client),
+                                 .server = str_of(q->server),
+                                 .service = str_of(q->service),
+                                 .port = q->port,
+                                 .method = str_of(q->method),
+                                 .path = str_of(q->path),
+                                 .authority = str_of(q->authority),
+                                 .headers = {&h, q->header != NULL}};
     evaluate(world_sheet(w), &r, a, out);
     return out->verdict;
 }
@@ -64,7 +76,7 @@ static enum evaluate_verdict ask(struct world *w, const struct asked *q, struct 
 #define BUYER "far/buyer//0"
 #define THIEF "far/thief//0"
 #define STORE "shop/store/store/0"
-#define V2 "shop/v2/v2/0"
+#define V2    "shop/v2/v2/0"
 
 static const struct {
     struct asked q;
@@ -72,7 +84,9 @@ static const struct {
     const char *rule;
 } cases[] = {
     {{BUYER, STORE, "shop/store", 80, "GET", "/books", 0, 0, 0}, EVALUATE_ALLOWED, "shop/buyer/routes/books"},
-    {{BUYER, STORE, "shop/store", 80, "GET", "/books/7?x=/../admin", 0, 0, 0}, EVALUATE_ALLOWED, "shop/buyer/routes/books"},
+    {{BUYER, STORE, "shop/store", 80, "GET", "/books/7?x=/../admin", 0, 0, 0},
+     EVALUATE_ALLOWED,
+     "shop/buyer/routes/books"},
     {{BUYER, STORE, "shop/store", 80, "POST", "/books", 0, 0, 0}, EVALUATE_DENIED, 0},
     {{BUYER, STORE, "shop/store", 80, "GET", "/bookshelf", 0, 0, 0}, EVALUATE_DENIED, 0},
     {{BUYER, STORE, "shop/store", 80, "GET", "/books/../admin", 0, 0, 0}, EVALUATE_DENIED, 0},
@@ -137,16 +151,19 @@ static void every_value_of_a_repeated_header_must_fit(void **state)
     assert_int_equal(got.verdict, EVALUATE_ALLOWED);
 }
 
-static const char SPLIT[] = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: s, namespace: shop}\n"
-                            "spec: {service: store, backends: [{service: store, weight: 50}, {service: v2, weight: 50}]}\n";
+static const char SPLIT[] =
+    "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: s, namespace: shop}\n"
+    "spec: {service: store, backends: [{service: store, weight: 50}, {service: v2, weight: 50}]}\n";
 
 static void a_split_leads_to_backends_and_denies_those_out_of_reach(void **state)
 {
     (void)state;
     struct world *w = world_with(SPLIT);
     struct evaluate_answer got;
-    assert_int_equal(ask(w, &(struct asked){BUYER, STORE, "shop/store", 80, "GET", "/books", 0, 0, 0}, &got), EVALUATE_ALLOWED);
-    assert_int_equal(ask(w, &(struct asked){BUYER, V2, "shop/store", 80, "GET", "/books", 0, 0, 0}, &got), EVALUATE_DENIED);
+    assert_int_equal(ask(w, &(struct asked){BUYER, STORE, "shop/store", 80, "GET", "/books", 0, 0, 0}, &got),
+                     EVALUATE_ALLOWED);
+    assert_int_equal(ask(w, &(struct asked){BUYER, V2, "shop/store", 80, "GET", "/books", 0, 0, 0}, &got),
+                     EVALUATE_DENIED);
     assert_true(got.by_client);
     world_free(w);
 }

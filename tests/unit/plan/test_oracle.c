@@ -25,7 +25,8 @@ static const char *const port_names[] = {"http", "tcp-a", "grpc-b", "tcp-server-
 
 static json_t *named(const char *api, const char *kind, const char *ns, const char *name)
 {
-    return json_pack("{s:s,s:s,s:{s:s,s:s}}", "apiVersion", api, "kind", kind, "metadata", "namespace", ns, "name", name);
+    return json_pack("{s:s,s:s,s:{s:s,s:s}}", "apiVersion", api, "kind", kind, "metadata", "namespace", ns, "name",
+                     name);
 }
 
 /* The same for an object of that name whenever it is made. */
@@ -42,11 +43,13 @@ static json_t *make_pod(const char *ns, const char *name)
     json_object_set_new(meta, "labels", json_pack("{s:s,s:s}", "app", one(names, 3), "v", one(names, 2)));
     if (pick(6) == 0) json_object_set_new(meta, "annotations", json_pack("{s:s}", ANNOTATION_INJECT, "disabled"));
     if (pick(6) == 0) json_object_set_new(meta, "annotations", json_pack("{s:s}", ANNOTATION_SIDECAR_GENERATION, "2"));
-    json_object_set_new(o, "spec", json_pack("{s:s,s:[{s:s,s:s,s:[{s:s,s:i}]}]}", "serviceAccountName", one(accounts, 3),
-                                             "containers", "name", "m", "image", "i", "ports", "name", "web",
-                                             "containerPort", 8000 + (int)pick(2)));
-    json_object_set_new(o, "status", json_pack("{s:[{s:s,s:s}],s:o}", "conditions", "type", "Ready", "status",
-                                               pick(4) ? "True" : "False", "podIP", address("10.244", ns, name)));
+    json_object_set_new(o, "spec",
+                        json_pack("{s:s,s:[{s:s,s:s,s:[{s:s,s:i}]}]}", "serviceAccountName", one(accounts, 3),
+                                  "containers", "name", "m", "image", "i", "ports", "name", "web", "containerPort",
+                                  8000 + (int)pick(2)));
+    json_object_set_new(o, "status",
+                        json_pack("{s:[{s:s,s:s}],s:o}", "conditions", "type", "Ready", "status",
+                                  pick(4) ? "True" : "False", "podIP", address("10.244", ns, name)));
     return o;
 }
 
@@ -55,24 +58,34 @@ static json_t *make_service(const char *ns, const char *name)
     json_t *o = named("v1", "Service", ns, name), *ports = json_array();
     for (unsigned i = 0; i <= pick(2); i++) {
         json_t *p = json_pack("{s:s,s:i}", "name", port_names[(i + pick(3)) % 4], "port", 80 + (int)i);
-        if (pick(2)) json_object_set_new(p, "targetPort", pick(2) ? json_string("web") : json_integer(8000 + (int)pick(2)));
+        if (pick(2))
+            json_object_set_new(p, "targetPort", pick(2) ? json_string("web") : json_integer(8000 + (int)pick(2)));
         json_array_append_new(ports, p);
     }
     json_object_set_new(o, "spec", json_pack("{s:o,s:o}", "ports", ports, "clusterIP", address("10.96", ns, name)));
-    if (pick(6)) json_object_set_new(json_object_get(o, "spec"), "selector", json_pack("{s:s}", pick(3) ? "app" : "v", one(names, 3)));
-    if (pick(4) == 0) json_object_set_new(json_object_get(o, "spec"), "clusterIP", json_string(pick(2) ? "None" : "10.96.9.9"));
+    if (pick(6))
+        json_object_set_new(json_object_get(o, "spec"), "selector",
+                            json_pack("{s:s}", pick(3) ? "app" : "v", one(names, 3)));
+    if (pick(4) == 0)
+        json_object_set_new(json_object_get(o, "spec"), "clusterIP", json_string(pick(2) ? "None" : "10.96.9.9"));
     return o;
 }
 
-static json_t *account(void) { return json_pack("{s:s,s:s,s:s}", "kind", "ServiceAccount", "name", one(accounts, 3), "namespace", one(spaces, 2)); }
+static json_t *account(void)
+{
+    return json_pack("{s:s,s:s,s:s}", "kind", "ServiceAccount", "name", one(accounts, 3), "namespace", one(spaces, 2));
+}
 
 static json_t *make_target(const char *ns, const char *name)
 {
-    json_t *o = named("access.smi-spec.io/v1alpha3", "TrafficTarget", ns, name), *sources = json_array(), *rules = json_array();
+    json_t *o = named("access.smi-spec.io/v1alpha3", "TrafficTarget", ns, name), *sources = json_array(),
+           *rules = json_array();
     for (unsigned i = pick(3); i > 0; i--) json_array_append_new(sources, account());
     for (unsigned i = pick(3); i > 0; i--)
-        json_array_append_new(rules, json_pack("{s:s,s:s}", "kind", pick(2) ? "HTTPRouteGroup" : "TCPRoute", "name", one(names, 2)));
-    json_object_set_new(o, "spec", json_pack("{s:o,s:o,s:o}", "destination", account(), "sources", sources, "rules", rules));
+        json_array_append_new(
+            rules, json_pack("{s:s,s:s}", "kind", pick(2) ? "HTTPRouteGroup" : "TCPRoute", "name", one(names, 2)));
+    json_object_set_new(o, "spec",
+                        json_pack("{s:o,s:o,s:o}", "destination", account(), "sources", sources, "rules", rules));
     return o;
 }
 
@@ -106,8 +119,9 @@ static json_t *make_config(const char *ns, const char *name)
 {
     (void)ns, (void)name;
     json_t *o = named("config.openservicemesh.io/v1alpha2", "MeshConfig", NAME_SYSTEM_NAMESPACE, NAME_MESH_CONFIG);
-    json_object_set_new(o, "spec", json_pack("{s:{s:b,s:b}}", "traffic", "enablePermissiveTrafficPolicyMode", pick(4) == 0,
-                                             "enableEgress", (int)pick(2)));
+    json_object_set_new(o, "spec",
+                        json_pack("{s:{s:b,s:b}}", "traffic", "enablePermissiveTrafficPolicyMode", pick(4) == 0,
+                                  "enableEgress", (int)pick(2)));
     return o;
 }
 
@@ -115,7 +129,9 @@ static json_t *make_namespace(const char *ns, const char *name)
 {
     (void)name;
     json_t *o = json_pack("{s:s,s:s,s:{s:s}}", "apiVersion", "v1", "kind", "Namespace", "metadata", "name", ns);
-    if (pick(4)) json_object_set_new(json_object_get(o, "metadata"), "labels", json_pack("{s:s}", LABEL_MONITORED_BY, NAME_MESH));
+    if (pick(4))
+        json_object_set_new(json_object_get(o, "metadata"), "labels",
+                            json_pack("{s:s}", LABEL_MONITORED_BY, NAME_MESH));
     return o;
 }
 
@@ -124,9 +140,14 @@ static const struct {
     json_t *(*make)(const char *ns, const char *name);
     unsigned share;
 } makers[] = {
-    {KIND_POD, make_pod, 6},          {KIND_SERVICE, make_service, 5}, {KIND_TRAFFIC_TARGET, make_target, 6},
-    {KIND_HTTP_ROUTE_GROUP, make_group, 2}, {KIND_TCP_ROUTE, make_route, 2}, {KIND_TRAFFIC_SPLIT, make_split, 3},
-    {KIND_MESH_CONFIG, make_config, 1}, {KIND_NAMESPACE, make_namespace, 1},
+    {KIND_POD, make_pod, 6},
+    {KIND_SERVICE, make_service, 5},
+    {KIND_TRAFFIC_TARGET, make_target, 6},
+    {KIND_HTTP_ROUTE_GROUP, make_group, 2},
+    {KIND_TCP_ROUTE, make_route, 2},
+    {KIND_TRAFFIC_SPLIT, make_split, 3},
+    {KIND_MESH_CONFIG, make_config, 1},
+    {KIND_NAMESPACE, make_namespace, 1},
 };
 
 /* One random change; documents in |all| (key → json) are what holds now. */
@@ -224,15 +245,23 @@ static void put_yaml(struct world *w, struct arena *a, const char *fmt, int i)
 }
 
 static const char UNIT[] =
-    "apiVersion: v1\nkind: Service\nmetadata: {name: s@, namespace: n@}\nspec: {selector: {app: s@}, ports: [{name: http, port: 80}]}\n"
-    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p@, namespace: n@, labels: {app: s@}}\nspec: {serviceAccountName: a@, containers: [{name: m, image: i}]}\n"
-    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: c@, namespace: n@}\nspec: {serviceAccountName: c@, containers: [{name: m, image: i}]}\n"
-    "---\napiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: g, namespace: n@}\nspec: {matches: [{name: m, pathRegex: /.*}]}\n"
+    "apiVersion: v1\nkind: Service\nmetadata: {name: s@, namespace: n@}\nspec: {selector: {app: s@}, ports: [{name: "
+    "http, port: 80}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p@, namespace: n@, labels: {app: s@}}\nspec: "
+    "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: c@, namespace: n@}\nspec: {serviceAccountName: c@, containers: "
+    "[{name: m, image: i}]}\n"
+    "---\napiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: g, namespace: n@}\nspec: "
+    "{matches: [{name: m, pathRegex: /.*}]}\n"
     "---\napiVersion: access.smi-spec.io/v1alpha3\nkind: TrafficTarget\nmetadata: {name: t, namespace: n@}\n"
-    "spec: {destination: {kind: ServiceAccount, name: a@, namespace: n@}, sources: [{kind: ServiceAccount, name: c@, namespace: n@}], rules: [{kind: HTTPRouteGroup, name: g}]}\n";
-static const char SMI[] = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: {traffic: {enableEgress: true}}\n";
-static const char EDIT[] = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: g, namespace: n@}\nspec: {matches: [{name: m, pathRegex: /changed}]}\n";
-static const char SPLIT[] = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: x, namespace: n@}\nspec: {service: s@, backends: [{service: s@, weight: 2}]}\n";
+    "spec: {destination: {kind: ServiceAccount, name: a@, namespace: n@}, sources: [{kind: ServiceAccount, name: c@, "
+    "namespace: n@}], rules: [{kind: HTTPRouteGroup, name: g}]}\n";
+static const char SMI[] = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: "
+                          "osm-mesh-config, namespace: osm-system}\nspec: {traffic: {enableEgress: true}}\n";
+static const char EDIT[] = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: g, "
+                           "namespace: n@}\nspec: {matches: [{name: m, pathRegex: /changed}]}\n";
+static const char SPLIT[] = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: x, "
+                            "namespace: n@}\nspec: {service: s@, backends: [{service: s@, weight: 2}]}\n";
 
 static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int i)
 {
@@ -251,7 +280,10 @@ static void cost_in_a_mesh_of(int n, uint64_t *edit, uint64_t *pod, uint64_t *sp
     world_settle(w);
     *edit = cost_of(w, a, EDIT, 1);
     *split = cost_of(w, a, SPLIT, 1);
-    *pod = cost_of(w, a, "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: {serviceAccountName: a@, containers: [{name: m, image: i}]}\n", 1);
+    *pod = cost_of(w, a,
+                   "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: "
+                   "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n",
+                   1);
     world_free(w);
 }
 
@@ -262,7 +294,8 @@ static void a_change_computes_only_what_reads_it(void **state)
     cost_in_a_mesh_of(3, &small[0], &small[1], &small[2]);
     cost_in_a_mesh_of(40, &large[0], &large[1], &large[2]);
     for (int i = 0; i < 3; i++) {
-        if (small[i] != large[i]) fail_msg("change %d: %d cells in a small mesh, %d in a large one", i, (int)small[i], (int)large[i]);
+        if (small[i] != large[i])
+            fail_msg("change %d: %d cells in a small mesh, %d in a large one", i, (int)small[i], (int)large[i]);
         assert_in_range(small[i], 1, 30);
     }
 }
