@@ -12,6 +12,7 @@ static const struct {
     const char *raw, *path;
 } tried[] = {
     {"/", "/"},
+    {"/%7e..;/.;x~%00%2%2e/%", "/~..;/%"},
     {"/a", "/a"},
     {"//a", "/a"},
     {"//", "//"},
