@@ -42,9 +42,9 @@ static void follow_settings(struct controller *c)
     if (log_level_parse(s->controller_log_level, &level)) log_set_level(level);
 }
 
-static void published(void *arg, uint64_t revision)
+static void settled(void *arg, uint64_t revision)
 {
-    log_debug("revision %llu is published", (unsigned long long)revision);
+    log_debug("revision %llu is computed", (unsigned long long)revision);
     follow_settings(arg);
 }
 
@@ -127,7 +127,7 @@ static bool start_flow(struct controller *c, struct err *err)
                                                           .sheet = c->sheet,
                                                           .store = c->store,
                                                           .xds = c->xds,
-                                                          .on_published = published,
+                                                          .on_settled = settled,
                                                           .on_pod = pod_came_or_went,
                                                           .arg = c});
     sheet_observe(c->sheet, &mesh_settings_cell, STR_NULL);

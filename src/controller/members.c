@@ -14,8 +14,6 @@ struct pod {
 struct members {
     struct sheet *sheet;
     struct publish *publish;
-    void (*on_pod)(void *arg, struct str uid, bool alive);
-    void *arg;
     struct map pods;      /* "ns/name" → struct pod */
     struct map workloads; /* key → number of pods, as a pointer */
 };
@@ -26,11 +24,10 @@ struct out {
     struct xds_revision *r;
 };
 
-struct members *members_new(struct sheet *sheet, struct publish *publish, void (*on_pod)(void *arg, struct str uid, bool alive),
-                            void *arg)
+struct members *members_new(struct sheet *sheet, struct publish *publish)
 {
     struct members *m = xcalloc(1, sizeof *m);
-    *m = (struct members){.sheet = sheet, .publish = publish, .on_pod = on_pod, .arg = arg};
+    *m = (struct members){.sheet = sheet, .publish = publish};
     return m;
 }
 
@@ -76,14 +73,12 @@ static void enter(struct members *m, struct str key, const struct mesh_pod *pod,
                                                            .spiffe_id = str_dup(o.a, pod->spiffe_id),
                                                            .title = str_dup(o.a, key),
                                                            .view = str_dup(o.a, pod->workload)};
-    m->on_pod(m->arg, pod->uid, true);
 }
 
 static void leave(struct members *m, const struct pod *p, struct out o)
 {
     workload_count(m, str_of(p->workload), -1, o);
     *list_add(o.a, &o.r->nodes) = (struct xds_node_change){.node_id = str_dup(o.a, str_of(p->uid)), .removed = true};
-    m->on_pod(m->arg, str_of(p->uid), false);
 }
 
 void members_pod(struct members *m, struct str key, const struct mesh_pod *pod, struct arena *a, struct xds_revision *r)

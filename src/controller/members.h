@@ -6,9 +6,7 @@
 
 struct members;
 
-/* |on_pod| is told of every pod that comes or goes. */
-struct members *members_new(struct sheet *sheet, struct publish *publish, void (*on_pod)(void *arg, struct str uid, bool alive),
-                            void *arg);
+struct members *members_new(struct sheet *sheet, struct publish *publish);
 void members_free(struct members *m);
 /* The pod |key| ("ns/name") is now |pod|; NULL: gone. Adds node and slot changes to |r|, allocated in |a|. A pod that
  * only moves to another workload keeps its stream. */

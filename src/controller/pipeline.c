@@ -76,8 +76,9 @@ static void publish_revision(struct pipeline *p)
 {
     if (p->has_news || p->revision == 0) {
         p->next.revision = ++p->revision;
+        p->opt.on_settled(p->opt.arg, p->revision);
+        for (each(n, p->next.nodes)) p->opt.on_pod(p->opt.arg, n->node_id, !n->removed);
         xds_publish(p->opt.xds, &p->next);
-        p->opt.on_published(p->opt.arg, p->revision);
     }
     arena_free(p->arena);
     p->arena = arena_new();
@@ -120,7 +121,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *opt)
     struct pipeline *p = xcalloc(1, sizeof *p);
     p->opt = *opt;
     p->publish = publish_new();
-    p->members = members_new(opt->sheet, p->publish, opt->on_pod, opt->arg);
+    p->members = members_new(opt->sheet, p->publish);
     p->arena = arena_new();
     p->wake = event_new(opt->base, -1, 0, on_wake, p);
     watch(p, &envoy_base_cell, STR_NULL, true);

@@ -15,9 +15,9 @@ struct pipeline_options {
     struct sheet *sheet;
     struct store *store;
     struct xds_server *xds;
-    /* A revision was published, or only diagnostics changed. */
-    void (*on_published)(void *arg, uint64_t revision);
-    /* A pod of the mesh came (or changed, or went: |alive| false). */
+    /* A revision is computed; its settings can be read. Called before anything of it leaves the process. */
+    void (*on_settled)(void *arg, uint64_t revision);
+    /* Then, a pod of the mesh came (or changed, or went: |alive| false): it may have certificates. */
     void (*on_pod)(void *arg, struct str uid, bool alive);
     void *arg;
 };
