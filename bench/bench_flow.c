@@ -71,7 +71,7 @@ void xds_publish(struct xds_server *s, const struct xds_revision *r)
     counting_ns += cpu_ns() - begin;
 }
 
-static void on_published(void *arg, uint64_t revision) { (void)arg, (void)revision; }
+static void on_settled(void *arg, uint64_t revision) { (void)arg, (void)revision; }
 static void on_pod(void *arg, struct str uid, bool alive) { (void)arg, (void)uid, (void)alive; }
 
 struct bench {
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
     b.world.store = store_new(b.sheet);
     mesh_platform_set(b.sheet, &mesh_platform_local);
     b.pipeline = pipeline_new(&(struct pipeline_options){
-        .base = base, .sheet = b.sheet, .store = b.world.store, .on_published = on_published, .on_pod = on_pod});
+        .base = base, .sheet = b.sheet, .store = b.world.store, .on_settled = on_settled, .on_pod = on_pod});
     bench_world_put(&b.world, str_is(str_of(argv[2]), "permissive"));
     struct measure all = measure(&b, NULL, 0, 0);
     print_all(&b, &all);
