@@ -30,8 +30,15 @@ struct doc {
 };
 
 /* ---- read.c ---- */
+/* An object of ours that the text has, and that does not decode. */
+struct lost_object {
+    enum kind kind;
+    struct str key;
+    size_t first, n; /* its problems, in reading's list */
+};
 struct reading {
     struct file_objects objects; /* the caller's */
+    LIST(struct lost_object) lost; /* in |a| */
     bool is_parsed;              /* false: |objects| is empty, and problems says where the text breaks */
     bool is_blank;               /* there is nothing in it */
 };
@@ -39,6 +46,14 @@ struct reading {
 void read_text(struct str text, const char *path, uint64_t skip, struct arena *a, struct source_problems *problems,
                struct reading *out);
 void file_objects_release(struct file_objects *l);
+/* Appends; takes over the reference. O(1) amortised by powers of two. */
+void file_objects_add(struct file_objects *l, struct object *o);
+/* ---- lost.c: what holds instead of an object that does not decode ---- */
+/* For every lost object: the one of |before| (the last good text of the same file) with the same kind and name; for a
+ * MeshConfig that never was good, an empty one: SMI policy, egress off, since without any the mesh would be open. What
+ * holds is added to |r|->objects, and said in the problems. */
+void lost_replace(struct reading *r, const struct file_objects *before, const char *path, struct arena *a,
+                  struct source_problems *problems);
 void add_problem(struct arena *a, struct source_problems *l, struct source_problem p);
 
 /* ---- claims.c: who has which object ---- */

@@ -9,7 +9,6 @@ struct reader {
     struct arena *a;
     struct source_problems *problems;
     struct reading *out;
-    size_t cap;
 };
 
 void add_problem(struct arena *a, struct source_problems *l, struct source_problem p)
@@ -22,6 +21,12 @@ void file_objects_release(struct file_objects *l)
     for (size_t i = 0; i < l->n; i++) object_unref(l->v[i]);
     free(l->v);
     *l = (struct file_objects){0};
+}
+
+void file_objects_add(struct file_objects *l, struct object *o)
+{
+    if ((l->n & (l->n - 1)) == 0) l->v = xrealloc(l->v, (l->n ? l->n * 2 : 1) * sizeof *l->v);
+    l->v[l->n++] = o;
 }
 
 static size_t skip_number(struct str s, size_t at)
@@ -98,27 +103,36 @@ static void give_uid(struct object *o)
 
 static void add_object(struct reader *r, struct object *o)
 {
-    struct file_objects *l = &r->out->objects;
     if (r->skip >> o->kind & 1) {
         object_unref(o);
         return;
     }
     give_uid(o);
-    if (l->n == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 4;
-        l->v = xrealloc(l->v, r->cap * sizeof *l->v);
-    }
-    l->v[l->n++] = o;
+    file_objects_add(&r->out->objects, o);
+}
+
+static void add_lost(struct reader *r, const struct node *doc, size_t first)
+{
+    const struct node *meta = node_get(doc, S("metadata"));
+    struct str name = node_get_str(meta, S("name")), ns = node_get_str(meta, S("namespace"));
+    enum kind k;
+    if (!name.n || !kind_find(node_get_str(doc, S("apiVersion")), node_get_str(doc, S("kind")), &k) || (r->skip >> k & 1)) return;
+    bool is_cluster = kind_info(k)->flags & KIND_CLUSTER_SCOPED;
+    struct str key = is_cluster ? str_dup(r->a, name) : key_of(r->a, ns.n ? ns : S("default"), name);
+    list_push(r->a, &r->out->lost, ((struct lost_object){k, key, first, r->problems->n - first}));
 }
 
 static void read_object(struct reader *r, const struct node *doc)
 {
     struct problems problems = {0};
     struct object *o = object_decode(doc, str_of(r->path), r->a, &problems);
-    if (o)
+    if (o) {
         add_object(r, o); /* its warnings stand in it */
-    else
-        for (each(p, problems)) add_decode_problem(r, doc, p);
+        return;
+    }
+    size_t first = r->problems->n;
+    for (each(p, problems)) add_decode_problem(r, doc, p);
+    add_lost(r, doc, first);
 }
 
 static void read_document(struct reader *r, const struct node *doc)

@@ -204,10 +204,12 @@ static bool doc_take(struct file_source *f, struct doc *d, struct str text)
     struct reading r;
     read_text(text, d->path, f->opt.skip[d->root], a, &problems, &r);
     if (!r.is_parsed) return doc_is_broken(f, d, a, problems);
+    if (r.lost.n) doc_load_kept(f, d);
+    lost_replace(&r, &d->objects, d->path, a, &problems);
     doc_accept(f, d, text, r.objects);
     doc_set_problems(d, a, problems);
     d->is_broken = false;
-    keep_later(f, d, text);
+    if (!r.lost.n) keep_later(f, d, text); /* what is kept is good as a whole */
     return true;
 }
 

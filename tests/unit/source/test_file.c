@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "kinds/mesh_config.h"
 #include "source/source.h"
 
 #define NS(name)          "apiVersion: v1\nkind: Namespace\nmetadata: {name: " name "}\n"
@@ -424,6 +425,52 @@ static void an_object_with_errors_is_absent_and_the_rest_is_used(void **state)
     assert_problem("[Service n/s] spec.ports[0].port");
 }
 
+#define MESH_CONFIG(permissive, life)                                                                                  \
+    "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\n"                                               \
+    "metadata: {name: osm-mesh-config, namespace: osm-system}\nspec:\n"                                                \
+    "  traffic: {enablePermissiveTrafficPolicyMode: " permissive "}\n"                                                 \
+    "  certificate: {serviceCertValidityDuration: " life ", certKeyBitSize: 2048}\n---\n"
+
+static const struct mesh_config *config(void)
+{
+    return mesh_config_of(store_peek(t.store, KIND_MESH_CONFIG, S("osm-system/osm-mesh-config")));
+}
+
+static void an_object_that_gets_errors_stays_as_it_last_was_good(void **state)
+{
+    (void)state;
+    save("one/a.yaml", MESH_CONFIG("true", "24h") NS_LABEL("a", "1"));
+    start();
+    assert_true(config()->spec.traffic.permissive);
+    save("one/a.yaml", MESH_CONFIG("false", "24 hours") NS_LABEL("a", "2"));
+    WAIT(is_label("a", "2"));
+    assert_true(config()->spec.traffic.permissive);
+    assert_problem("the last good one stays in force");
+    restart();
+    assert_true(config()->spec.traffic.permissive);
+    assert_string_equal(label("a"), "2");
+    save("one/a.yaml", MESH_CONFIG("false", "24h") NS_LABEL("a", "3"));
+    WAIT(is_label("a", "3") && !problems()[0]);
+    assert_false(config()->spec.traffic.permissive);
+    save("one/a.yaml", NS_LABEL("a", "4"));
+    WAIT(is_label("a", "4"));
+    assert_null(config());
+}
+
+static void a_mesh_config_that_never_was_good_closes_the_mesh(void **state)
+{
+    (void)state;
+    save("one/a.yaml", MESH_CONFIG("true", "24 hours"));
+    start();
+    assert_non_null(config());
+    assert_false(config()->spec.traffic.permissive);
+    assert_false(config()->spec.traffic.enable_egress);
+    assert_problem("until it is mended: SMI policy, egress off");
+    save("one/a.yaml", MESH_CONFIG("true", "24h"));
+    WAIT(!problems()[0]);
+    assert_true(config()->spec.traffic.permissive);
+}
+
 static void a_large_file_is_a_problem_and_its_last_good_text_stays(void **state)
 {
     (void)state;
@@ -584,6 +631,8 @@ int main(void)
         T(kinds_can_be_passed_over_per_folder),
         T(an_unknown_kind_is_a_warning_and_the_rest_is_used),
         T(an_object_with_errors_is_absent_and_the_rest_is_used),
+        T(an_object_that_gets_errors_stays_as_it_last_was_good),
+        T(a_mesh_config_that_never_was_good_closes_the_mesh),
         T(a_large_file_is_a_problem_and_its_last_good_text_stays),
         T(deep_nesting_and_nul_are_problems),
         T(what_cannot_be_read_is_a_problem),

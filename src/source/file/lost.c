@@ -1,0 +1,50 @@
+#include "source/file/internal.h"
+
+static bool is_it(const struct object *o, const struct lost_object *l, struct arena *a)
+{
+    return o->kind == l->kind && str_eq(object_key(a, o), l->key);
+}
+
+static struct object *find(const struct file_objects *objects, const struct lost_object *l, struct arena *a)
+{
+    for (size_t i = 0; i < objects->n; i++)
+        if (is_it(objects->v[i], l, a)) return objects->v[i];
+    return NULL;
+}
+
+/* An empty MeshConfig says no to permissive mode and to egress. */
+static struct object *closed_mesh_config(const struct lost_object *l, const char *path, struct arena *a)
+{
+    struct problems ignored = {0};
+    struct err err = {0};
+    struct str ns, name;
+    key_split(l->key, &ns, &name);
+    json_t *doc = json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2", "kind",
+                            "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec", "certificate",
+                            "serviceCertValidityDuration", "24h", "certKeyBitSize", 2048);
+    struct node *n = doc ? node_of_json(a, doc, &err) : NULL;
+    struct object *o = n ? object_decode(n, str_of(path), a, &ignored) : NULL;
+    json_decref(doc);
+    return o;
+}
+
+static void say(struct arena *a, struct source_problems *problems, const struct lost_object *l, const char *what)
+{
+    for (size_t i = l->first; i < l->first + l->n; i++)
+        problems->v[i].text = str_fmt(a, "%.*s; %s", STR_FMT(problems->v[i].text), what);
+}
+
+void lost_replace(struct reading *r, const struct file_objects *before, const char *path, struct arena *a,
+                  struct source_problems *problems)
+{
+    for (each(l, r->lost)) {
+        struct object *good = find(&r->objects, l, a) ? NULL : find(before, l, a);
+        struct object *closed = good || l->kind != KIND_MESH_CONFIG ? NULL : closed_mesh_config(l, path, a);
+        if (good) file_objects_add(&r->objects, object_ref(good));
+        if (closed) file_objects_add(&r->objects, closed);
+        say(a, problems, l,
+            good     ? "the last good one stays in force"
+            : closed ? "until it is mended: SMI policy, egress off"
+                     : "it counts as absent");
+    }
+}
