@@ -48,7 +48,7 @@ class Mesh:
             self.env["ENVOY"] = find_envoy()
 
     def osm(self, *args, timeout=60, **more):
-        return subprocess.run([find_osm(), "local", *args], env=self.env, text=True, capture_output=True, timeout=timeout, **more)
+        return subprocess.run([find_osm(), "local", *args], env=self.env, text=True, errors="replace", capture_output=True, timeout=timeout, **more)
 
     def save(self, name, text):
         (self.dir / ".new").write_text(text)
