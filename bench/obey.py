@@ -9,7 +9,7 @@ import time
 
 import common
 
-CHANGES, EVERY_US, LIMIT_S = 30, 2000, 10
+CHANGES, EVERY_US, LIMIT_S = 50, 2000, 10
 GOAL_MS, PEER_MS = 50, 2000  # the archived system batches changes for at least 2 s
 
 
