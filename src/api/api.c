@@ -48,8 +48,10 @@ static void receipts_came(void *arg, struct xds_status *st, struct arena *a)
                               .xds = st,
                               .revision = q->api->opt.revision(q->api->opt.arg)};
     q->answer = q->wants_namespaces ? report_namespaces(&in) : report_json(&in);
-    if (q->wants_edges) edges_get(q->api->edges, st, edges_came, q);
-    else finish(q);
+    if (q->wants_edges)
+        edges_get(q->api->edges, st, edges_came, q);
+    else
+        finish(q);
     arena_free(a);
 }
 
@@ -91,11 +93,14 @@ static void get_metrics(struct http_exchange *x)
     http_reply(x, 200, "text/plain; version=0.0.4", buf_view(&out));
 }
 
-static void get_version(struct http_exchange *x) { http_reply_json(x, 200, json_pack("{s:s}", "version", OSM_VERSION)); }
+static void get_version(struct http_exchange *x)
+{
+    http_reply_json(x, 200, json_pack("{s:s}", "version", OSM_VERSION));
+}
 
 static const struct http_route verb_routes[] = {
-    {"GET", "/v1/status", get_status},   {"GET", "/v1/namespaces", get_namespaces}, {"GET", "/v1/check", get_check},
-    {"GET", "/metrics", get_metrics},    {"GET", "/version", get_version},          {0},
+    {"GET", "/v1/status", get_status}, {"GET", "/v1/namespaces", get_namespaces}, {"GET", "/v1/check", get_check},
+    {"GET", "/metrics", get_metrics},  {"GET", "/version", get_version},          {0},
 };
 static const struct http_route health_routes[] = {
     {"GET", "/health/ready", get_ready}, {"GET", "/health/alive", get_ok}, {"GET", "/healthz", get_ok},
@@ -108,12 +113,15 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     api->opt = *opt;
     api->edges = edges_new(opt->base, err);
     if (api->edges)
-        api->verbs = http_server_new(opt->base,
-                                     &(struct http_server_options){.unix_path = opt->unix_path, .routes = verb_routes, .arg = api}, err);
+        api->verbs = http_server_new(
+            opt->base, &(struct http_server_options){.unix_path = opt->unix_path, .routes = verb_routes, .arg = api},
+            err);
     if (api->verbs)
-        api->health = http_server_new(
-            opt->base,
-            &(struct http_server_options){.address = opt->address, .port = opt->port, .routes = health_routes, .arg = api}, err);
+        api->health =
+            http_server_new(opt->base,
+                            &(struct http_server_options){
+                                .address = opt->address, .port = opt->port, .routes = health_routes, .arg = api},
+                            err);
     if (api->health) return api;
     api_free(api);
     return NULL;

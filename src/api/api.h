@@ -22,8 +22,8 @@ struct api_options {
     void (*settle)(void *arg);
     uint64_t (*revision)(void *arg);
     void *arg;
-    const char *unix_path;   /* the verbs */
-    const char *address;     /* health and metrics */
+    const char *unix_path; /* the verbs */
+    const char *address;   /* health and metrics */
     uint16_t port;
 };
 MUST struct api *api_new(const struct api_options *opt, struct err *err);

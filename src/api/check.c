@@ -16,13 +16,14 @@ struct question {
     bool is_allowed;
 };
 
-static void row(struct question *q, struct str service, const struct mesh_port *p, const char *result, struct str rule, struct str why)
+static void row(struct question *q, struct str service, const struct mesh_port *p, const char *result, struct str rule,
+                struct str why)
 {
     static const char *const protocols[] = {"http", "grpc", "tcp", "tcp-server-first"};
     json_array_append_new(q->rows,
-                          json_pack("{s:s%, s:I, s:s, s:s, s:s%, s:s%}", "service", service.p, service.n, "port", (json_int_t)p->port,
-                                    "protocol", protocols[p->protocol], "result", result, "rule", rule.p ? rule.p : "", rule.n, "why",
-                                    why.p ? why.p : "", why.n));
+                          json_pack("{s:s%, s:I, s:s, s:s, s:s%, s:s%}", "service", service.p, service.n, "port",
+                                    (json_int_t)p->port, "protocol", protocols[p->protocol], "result", result, "rule",
+                                    rule.p ? rule.p : "", rule.n, "why", why.p ? why.p : "", why.n));
 }
 
 static struct evaluate_answer ask(struct question *q, struct str service, int64_t port)
@@ -111,7 +112,8 @@ static const char *objection(const struct question *q)
     if (!q->destination) return "there is no pod like the destination; pods are named NS/NAME, osm status lists them";
     if (!q->source->in_mesh) return "the source is not in the mesh, and the mesh admits nobody from outside";
     if (!q->destination->in_mesh) return "the destination is not in the mesh: no policy guards it";
-    if (!q->destination->services.n) return "no Service stands before the destination, so nobody can call it through the mesh";
+    if (!q->destination->services.n)
+        return "no Service stands before the destination, so nobody can call it through the mesh";
     return NULL;
 }
 
@@ -131,7 +133,8 @@ void check_answer(struct http_exchange *x, struct sheet *sheet)
     check_all(&q);
     struct str source = http_query(x, "source"), destination = http_query(x, "destination");
     http_reply_json(x, 200,
-                    json_pack("{s:s%, s:s%, s:s, s:b, s:o}", "source", source.p, source.n, "destination", destination.p, destination.n,
-                              "mode", settings && settings->permissive ? "permissive mode" : "SMI policy", "allowed", q.is_allowed,
-                              "ports", q.rows));
+                    json_pack("{s:s%, s:s%, s:s, s:b, s:o}", "source", source.p, source.n, "destination", destination.p,
+                              destination.n, "mode",
+                              settings && settings->permissive ? "permissive mode" : "SMI policy", "allowed",
+                              q.is_allowed, "ports", q.rows));
 }

@@ -107,8 +107,10 @@ static void take_proxy(struct map *m, struct str text)
     struct samples all = samples_parse(text, S("osm_request_"), a);
     for (each(s, all)) {
         if (!str_is(sample_label(s, "direction"), "outbound")) continue;
-        if (str_is(s->name, "osm_request_total")) add_requests(edge_of(m, s, a), s);
-        else if (str_is(s->name, "osm_request_duration_ms_bucket")) add_bucket(edge_of(m, s, a), s, a);
+        if (str_is(s->name, "osm_request_total"))
+            add_requests(edge_of(m, s, a), s);
+        else if (str_is(s->name, "osm_request_duration_ms_bucket"))
+            add_bucket(edge_of(m, s, a), s, a);
     }
 }
 
@@ -148,9 +150,10 @@ static json_t *edge_json(struct str key, const struct edge *now, const struct ed
     struct str rate = seconds > 0 ? str_fmt(a, "%.1f", n / seconds) : S("-");
     struct str success = n > 0 ? str_fmt(a, "%.1f%%", 100 * good / n) : S("-");
     struct str latency = p99_text(a, now, before);
-    return json_pack("{s:s%, s:s%, s:I, s:s%, s:s%, s:s%, s:I, s:s}", "from", from.p, from.n, "to", to.p ? to.p : "", to.n, "requests",
-                     (json_int_t)now->requests, "rate", rate.p, rate.n, "success", success.p, success.n, "p99", latency.p, latency.n,
-                     "denied", (json_int_t)now->denied, "tls", now->tls[0] ? now->tls : "-");
+    return json_pack("{s:s%, s:s%, s:I, s:s%, s:s%, s:s%, s:I, s:s}", "from", from.p, from.n, "to", to.p ? to.p : "",
+                     to.n, "requests", (json_int_t)now->requests, "rate", rate.p, rate.n, "success", success.p,
+                     success.n, "p99", latency.p, latency.n, "denied", (json_int_t)now->denied, "tls",
+                     now->tls[0] ? now->tls : "-");
 }
 
 static void scrape_end(struct scrape *s)
@@ -161,7 +164,8 @@ static void scrape_end(struct scrape *s)
     double seconds = e->before_ns ? (double)(s->started_ns - e->before_ns) / 1e9 : 0;
     json_t *all = json_array();
     for (size_t i = 0; i < keys.n; i++)
-        json_array_append_new(all, edge_json(keys.v[i], map_get(&s->now, keys.v[i]), map_get(&e->before, keys.v[i]), seconds));
+        json_array_append_new(
+            all, edge_json(keys.v[i], map_get(&s->now, keys.v[i]), map_get(&e->before, keys.v[i]), seconds));
     forget(&e->before);
     e->before = s->now;
     e->before_ns = s->started_ns;
@@ -183,7 +187,8 @@ void edges_get(struct edges *e, const struct xds_status *st, void (*done)(void *
     struct scrape *s = xcalloc(1, sizeof *s);
     *s = (struct scrape){.owner = e, .started_ns = clock_mono_ns(), .done = done, .arg = arg, .waiting = st->proxies.n};
     for (each(p, st->proxies)) {
-        struct str host = str_sub(p->address, 0, (size_t)(str_rfind(p->address, ':') < 0 ? 0 : str_rfind(p->address, ':')));
+        struct str host =
+            str_sub(p->address, 0, (size_t)(str_rfind(p->address, ':') < 0 ? 0 : str_rfind(p->address, ':')));
         const char *url = str_fmt(a, "http://%.*s:%d/stats/prometheus", STR_FMT(host), PORT_METRICS).p;
         http_call_start(e->http, &(struct http_call_options){.url = url, .timeout_ms = SCRAPE_MS}, proxy_answered, s);
     }

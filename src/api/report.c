@@ -150,8 +150,8 @@ static json_t *diagnostics_json(const struct report_input *in)
         for (size_t i = 0; i < keys.n; i++) object_diags(in, (enum kind)k, keys.v[i], all);
     }
     for (each(r, in->xds->refusals)) {
-        struct str text = str_fmt(a, "the Envoy of %.*s refuses %.*s %.*s: %.*s", STR_FMT(r->node), STR_FMT(r->type_name),
-                                  STR_FMT(r->resource), STR_FMT(r->text));
+        struct str text = str_fmt(a, "the Envoy of %.*s refuses %.*s %.*s: %.*s", STR_FMT(r->node),
+                                  STR_FMT(r->type_name), STR_FMT(r->resource), STR_FMT(r->text));
         add_diag(all, &(struct source_problem){E_PROXY_REFUSED, STR_NULL, r->origin, text, true});
     }
     return all;
@@ -162,8 +162,8 @@ static json_t *diagnostics_json(const struct report_input *in)
 static json_t *mesh_json(const struct report_input *in)
 {
     const struct mesh_settings *s = sheet_value(in->sheet, &mesh_settings_cell, STR_NULL);
-    return json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", NAME_MESH, "permissive", s && s->permissive, "egress", s && s->egress,
-                     "namespace", NAME_SYSTEM_NAMESPACE, "version", OSM_VERSION);
+    return json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", NAME_MESH, "permissive", s && s->permissive, "egress",
+                     s && s->egress, "namespace", NAME_SYSTEM_NAMESPACE, "version", OSM_VERSION);
 }
 
 static json_t *objects_json(const struct report_input *in)
@@ -182,10 +182,11 @@ json_t *report_json(const struct report_input *in)
     struct pod_count n = {0};
     json_t *pods = pods_json(in, &n);
     bool accepted = n.accepted == n.expected && in->xds->revision >= in->revision;
-    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "ready", accepted && n.unready == 0, "accepted",
-                     accepted, "revision", (json_int_t)in->revision, "mesh", mesh_json(in), "objects", objects_json(in), "proxies",
-                     "expected", (json_int_t)n.expected, "connected", (json_int_t)n.connected, "accepted", (json_int_t)n.accepted,
-                     "pods", pods, "diagnostics", diagnostics_json(in));
+    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "ready", accepted && n.unready == 0,
+                     "accepted", accepted, "revision", (json_int_t)in->revision, "mesh", mesh_json(in), "objects",
+                     objects_json(in), "proxies", "expected", (json_int_t)n.expected, "connected",
+                     (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "diagnostics",
+                     diagnostics_json(in));
 }
 
 static json_t *namespace_json(const struct report_input *in, struct str name, struct strs pods)

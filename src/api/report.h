@@ -4,8 +4,8 @@
  *  "revision": N, "mesh": {"name","permissive","egress","trustDomain","version"},
  *  "objects": {"Service": N, …},
  *  "proxies": {"expected": N, "connected": N, "accepted": N},
- *  "pods": [{"namespace","name","account","status","containersReady": "2/2","ready","restarts","address","inMesh","why",
- *            "proxy": "accepted"|"pending"|"not connected"|"-"}],
+ *  "pods": [{"namespace","name","account","status","containersReady":
+ * "2/2","ready","restarts","address","inMesh","why", "proxy": "accepted"|"pending"|"not connected"|"-"}],
  *  "diagnostics": [{"code": "E8005","object","where","text","error"}]} */
 #pragma once
 #include "source/source.h"

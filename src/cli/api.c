@@ -31,7 +31,8 @@ json_t *api_get(const char *path, struct err *err)
         return ERR_NULL(err, "no mesh runs here (there is no %s); start one with: osm local up DIR", socket);
     if (access(socket, R_OK | W_OK) != 0)
         return ERR_NULL(err, "%s is for its owner alone; run this verb as the user who started the mesh", socket);
-    struct http_call_options call = {.url = str_fmt(a, "http://osm%s", path).p, .unix_path = socket, .timeout_ms = 20000};
+    struct http_call_options call = {
+        .url = str_fmt(a, "http://osm%s", path).p, .unix_path = socket, .timeout_ms = 20000};
     if (!http_fetch(&call, a, &answer, err)) return err_wrap(err, "the controller does not answer"), NULL;
     return read_answer(&answer, err);
 }

@@ -9,7 +9,19 @@
 #include "base/names.h"
 #include "cli/verb.h"
 
-enum { OPT_STATE = 256, OPT_TOKENS, OPT_API, OPT_ADDRESS, OPT_PORT, OPT_HTTP, OPT_PODS, OPT_SERVICES, OPT_DOMAIN, OPT_THREADS, OPT_VALIDITY };
+enum {
+    OPT_STATE = 256,
+    OPT_TOKENS,
+    OPT_API,
+    OPT_ADDRESS,
+    OPT_PORT,
+    OPT_HTTP,
+    OPT_PODS,
+    OPT_SERVICES,
+    OPT_DOMAIN,
+    OPT_THREADS,
+    OPT_VALIDITY
+};
 
 static const struct argp_option options[] = {
     {"dir", 'd', "DIR", 0, "Folder of objects; given again, later ones win", 0},
@@ -47,17 +59,39 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct controller_options *o = state->input;
     int64_t ns;
     switch (key) {
-    case 'd': add_dir(o, arg, state); return 0;
-    case OPT_STATE: o->state_dir = arg; return 0;
-    case OPT_TOKENS: o->tokens_dir = arg; return 0;
-    case OPT_API: o->api_socket = arg; return 0;
-    case OPT_ADDRESS: o->address = arg; return 0;
-    case OPT_PORT: o->port = parse_number(arg, 65535, state); return 0;
-    case OPT_HTTP: o->http_port = parse_number(arg, 65535, state); return 0;
-    case OPT_PODS: o->pod_range = arg; return 0;
-    case OPT_SERVICES: o->service_range = arg; return 0;
-    case OPT_DOMAIN: o->trust_domain = arg; return 0;
-    case OPT_THREADS: o->threads = parse_number(arg, 64, state); return 0;
+    case 'd':
+        add_dir(o, arg, state);
+        return 0;
+    case OPT_STATE:
+        o->state_dir = arg;
+        return 0;
+    case OPT_TOKENS:
+        o->tokens_dir = arg;
+        return 0;
+    case OPT_API:
+        o->api_socket = arg;
+        return 0;
+    case OPT_ADDRESS:
+        o->address = arg;
+        return 0;
+    case OPT_PORT:
+        o->port = parse_number(arg, 65535, state);
+        return 0;
+    case OPT_HTTP:
+        o->http_port = parse_number(arg, 65535, state);
+        return 0;
+    case OPT_PODS:
+        o->pod_range = arg;
+        return 0;
+    case OPT_SERVICES:
+        o->service_range = arg;
+        return 0;
+    case OPT_DOMAIN:
+        o->trust_domain = arg;
+        return 0;
+    case OPT_THREADS:
+        o->threads = parse_number(arg, 64, state);
+        return 0;
     case OPT_VALIDITY:
         if (!duration_parse(str_of(arg), &ns)) argp_error(state, "'%s' is no duration", arg);
         o->validity_min_s = ns / 1000000000;
@@ -66,13 +100,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!o->dirs[0] || !o->state_dir || !o->tokens_dir || !o->api_socket)
             argp_error(state, "--dir, --state, --tokens and --api are needed");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 int verb_controller(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, NULL, "The control plane. People start it by `osm local up`.", NULL, NULL, NULL};
+    static const struct argp argp = {options, parse, NULL, "The control plane. People start it by `osm local up`.",
+                                     NULL,    NULL,  NULL};
     struct controller_options o = {.address = "127.0.0.1",
                                    .port = PORT_XDS,
                                    .http_port = PORT_CONTROLLER_HTTP,

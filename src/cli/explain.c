@@ -14,7 +14,8 @@ static void list_kinds(void)
 {
     for (int k = 0; k < KIND_COUNT; k++) {
         const struct kind_info *i = kind_info((enum kind)k);
-        printf("%-24s %-8s %-34s %s\n", i->name, i->short_name ? i->short_name : "", *i->group ? i->group : "core", i->table->doc);
+        printf("%-24s %-8s %-34s %s\n", i->name, i->short_name ? i->short_name : "", *i->group ? i->group : "core",
+               i->table->doc);
     }
 }
 
@@ -23,8 +24,10 @@ int verb_explain(int argc, char **argv)
     struct buf out SCOPED_BUF = {0};
     struct err err = {0};
     if (wants_help(argc, argv)) {
-        printf("Usage: osm explain KIND[.FIELD...]\n\nSays what a kind or one of its fields means, its type, default and range.\n\n"
-               "Examples:\n  osm explain TrafficTarget\n  osm explain meshconfig.spec.traffic\n  osm explain        lists the kinds\n");
+        printf("Usage: osm explain KIND[.FIELD...]\n\nSays what a kind or one of its fields means, its type, default "
+               "and range.\n\n"
+               "Examples:\n  osm explain TrafficTarget\n  osm explain meshconfig.spec.traffic\n  osm explain        "
+               "lists the kinds\n");
         return 0;
     }
     if (argc < 2) {
@@ -41,7 +44,8 @@ int verb_crds(int argc, char **argv)
 {
     struct buf out SCOPED_BUF = {0};
     if (wants_help(argc, argv)) {
-        printf("Usage: osm crds [KIND...]\n\nPrints the CustomResourceDefinitions of the mesh's kinds, all or those named.\n\n"
+        printf("Usage: osm crds [KIND...]\n\nPrints the CustomResourceDefinitions of the mesh's kinds, all or those "
+               "named.\n\n"
                "Examples:\n  osm crds\n  osm crds TrafficTarget TrafficSplit\n");
         return 0;
     }

@@ -7,13 +7,17 @@
 
 static void help(FILE *out)
 {
-    fprintf(out, "osm - a service mesh that is simple\n\nUsage: osm VERB [ARGUMENT...]      osm VERB -h for its help and examples\n\n");
+    fprintf(out, "osm - a service mesh that is simple\n\nUsage: osm VERB [ARGUMENT...]      osm VERB -h for its help "
+                 "and examples\n\n");
     for (const struct verb *v = verbs; v->name; v++)
         if (!v->hidden) fprintf(out, "  %-10s %s\n", v->name, v->help);
     fprintf(out, "\nTry:  osm local up demo/bookstore --images demo/images.yaml -d  &&  osm status\n");
 }
 
-static bool is_help(const char *word) { return !strcmp(word, "-h") || !strcmp(word, "--help") || !strcmp(word, "help"); }
+static bool is_help(const char *word)
+{
+    return !strcmp(word, "-h") || !strcmp(word, "--help") || !strcmp(word, "help");
+}
 
 int main(int argc, char **argv)
 {

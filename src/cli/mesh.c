@@ -6,7 +6,10 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 
-static bool is_help(int argc, char **argv) { return argc >= 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")); }
+static bool is_help(int argc, char **argv)
+{
+    return argc >= 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"));
+}
 
 /* The only subcommand both have. False with the exit code in |code| when there is nothing to do. */
 static bool wants_list(int argc, char **argv, const char *verb, const char *usage, int *code)
@@ -50,8 +53,9 @@ int verb_mesh(int argc, char **argv)
 
 int verb_namespace(int argc, char **argv)
 {
-    static const char usage[] = "Usage: osm namespace list\n\nThe namespaces, the mesh they belong to, and whether their pods get a "
-                                "sidecar.\n\nExamples:\n  osm namespace list\n";
+    static const char usage[] =
+        "Usage: osm namespace list\n\nThe namespaces, the mesh they belong to, and whether their pods get a "
+        "sidecar.\n\nExamples:\n  osm namespace list\n";
     static const char *const header[] = {"NAMESPACE", "MESH", "SIDECAR-INJECTION", "PODS IN MESH", NULL};
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};

@@ -9,7 +9,8 @@
 
 static const char usage[] =
     "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n\n"
-    "Says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule decides. With a\n"
+    "Says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule decides. With "
+    "a\n"
     "method and path, for exactly that request. Pods are NS/NAME. Exits 1 when nothing is allowed.\n\n"
     "Examples:\n  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0\n"
     "  osm policy check-pods bookthief/bookthief-0 bookstore/bookstore-v1-0 --method GET --path /books-bought\n";
@@ -24,15 +25,18 @@ static struct str escape(struct arena *a, const char *s)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
     struct buf b SCOPED_BUF = {0};
     for (; *s; s++)
-        if (strchr(plain, *s)) buf_char(&b, *s);
-        else buf_fmt(&b, "%%%02X", (unsigned char)*s);
+        if (strchr(plain, *s))
+            buf_char(&b, *s);
+        else
+            buf_fmt(&b, "%%%02X", (unsigned char)*s);
     return str_dup(a, buf_view(&b));
 }
 
 static const char *request_of(struct arena *a, const struct question *q)
 {
     struct buf b SCOPED_BUF = {0};
-    buf_fmt(&b, "/v1/check?source=%.*s&destination=%.*s", STR_FMT(escape(a, q->source)), STR_FMT(escape(a, q->destination)));
+    buf_fmt(&b, "/v1/check?source=%.*s&destination=%.*s", STR_FMT(escape(a, q->source)),
+            STR_FMT(escape(a, q->destination)));
     if (q->method) buf_fmt(&b, "&method=%.*s", STR_FMT(escape(a, q->method)));
     if (q->path) buf_fmt(&b, "&path=%.*s", STR_FMT(escape(a, q->path)));
     if (q->port) buf_fmt(&b, "&port=%.*s", STR_FMT(escape(a, q->port)));
@@ -46,12 +50,15 @@ static int print_answer(const json_t *answer, struct arena *a)
     struct text_table t = text_table_new(a, header);
     size_t i;
     json_t *p;
-    printf("%.*s may %scall %.*s (%.*s)\n", STR_FMT(json_text(answer, "source")), json_flag(answer, "allowed") ? "" : "not ",
-           STR_FMT(json_text(answer, "destination")), STR_FMT(json_text(answer, "mode")));
+    printf("%.*s may %scall %.*s (%.*s)\n", STR_FMT(json_text(answer, "source")),
+           json_flag(answer, "allowed") ? "" : "not ", STR_FMT(json_text(answer, "destination")),
+           STR_FMT(json_text(answer, "mode")));
     json_array_foreach(json_object_get(answer, "ports"), i, p)
     {
-        text_table_row(&t, (struct str[]){json_text(p, "service"), str_fmt(a, "%lld", (long long)json_number(p, "port")),
-                                          json_text(p, "protocol"), json_text(p, "result"), json_text(p, "rule"), json_text(p, "why")});
+        text_table_row(&t,
+                       (struct str[]){json_text(p, "service"), str_fmt(a, "%lld", (long long)json_number(p, "port")),
+                                      json_text(p, "protocol"), json_text(p, "result"), json_text(p, "rule"),
+                                      json_text(p, "why")});
     }
     text_table_write(&t, &out);
     if (i) fwrite(out.p, 1, out.n, stdout);
@@ -79,12 +86,17 @@ int verb_policy(int argc, char **argv)
     struct question q = {0};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (c == 'h') return fputs(usage, stdout), 0;
-        if (c == 'm') q.method = optarg;
-        else if (c == 'p') q.path = optarg;
-        else if (c == 'P') q.port = optarg;
-        else return 2;
+        if (c == 'm')
+            q.method = optarg;
+        else if (c == 'p')
+            q.path = optarg;
+        else if (c == 'P')
+            q.port = optarg;
+        else
+            return 2;
     }
-    if (argc - optind != 3 || strcmp(argv[optind], "check-pods")) return verb_usage("policy", "'check-pods SOURCE DESTINATION' is what it can do");
+    if (argc - optind != 3 || strcmp(argv[optind], "check-pods"))
+        return verb_usage("policy", "'check-pods SOURCE DESTINATION' is what it can do");
     q.source = argv[optind + 1];
     q.destination = argv[optind + 2];
     return check(&q);

@@ -15,7 +15,8 @@ static const char usage[] =
     "Usage: osm proxy get QUERY POD [-n NS] [--state DIR]\n\n"
     "Asks the Envoy of a pod; QUERY is a path of its admin interface: config_dump, clusters, listeners, stats, certs,\n"
     "server_info, ready.\n\n"
-    "Examples:\n  osm proxy get config_dump bookstore/bookstore-v1-0\n  osm proxy get 'stats?filter=ssl' -n bookbuyer deploy/bookbuyer\n";
+    "Examples:\n  osm proxy get config_dump bookstore/bookstore-v1-0\n  osm proxy get 'stats?filter=ssl' -n bookbuyer "
+    "deploy/bookbuyer\n";
 
 static const struct option options[] = {{"namespace", required_argument, NULL, 'n'},
                                         {"state", required_argument, NULL, 's'},
@@ -63,11 +64,15 @@ int verb_proxy(int argc, char **argv)
     const char *state = NULL;
     for (int c; (c = getopt_long(argc, argv, "n:h", options, NULL)) != -1;) {
         if (c == 'h') return fputs(usage, stdout), 0;
-        if (c == 'n') pod.ns = optarg;
-        else if (c == 's') state = optarg;
-        else return 2;
+        if (c == 'n')
+            pod.ns = optarg;
+        else if (c == 's')
+            state = optarg;
+        else
+            return 2;
     }
-    if (argc - optind != 3 || strcmp(argv[optind], "get")) return verb_usage("proxy", "'get QUERY POD' is what it can do");
+    if (argc - optind != 3 || strcmp(argv[optind], "get"))
+        return verb_usage("proxy", "'get QUERY POD' is what it can do");
     pod.pod = argv[optind + 2];
     return get(argv[optind + 1][0] == '/' ? argv[optind + 1] + 1 : argv[optind + 1], state, &pod);
 }

@@ -16,10 +16,11 @@ static struct str cell_int(struct arena *a, int64_t v) { return str_fmt(a, "%lld
 static void write_head(const json_t *st, struct buf *out)
 {
     const json_t *mesh = json_object_get(st, "mesh"), *proxies = json_object_get(st, "proxies");
-    buf_fmt(out, "mesh %.*s   %s   egress %s   revision %lld   proxies %lld of %lld at it   %s\n\n", STR_FMT(json_text(mesh, "name")),
-            json_flag(mesh, "permissive") ? "permissive" : "SMI policy", json_flag(mesh, "egress") ? "on" : "off",
-            (long long)json_number(st, "revision"), (long long)json_number(proxies, "accepted"),
-            (long long)json_number(proxies, "expected"), json_flag(st, "ready") ? "ready" : "not ready");
+    buf_fmt(out, "mesh %.*s   %s   egress %s   revision %lld   proxies %lld of %lld at it   %s\n\n",
+            STR_FMT(json_text(mesh, "name")), json_flag(mesh, "permissive") ? "permissive" : "SMI policy",
+            json_flag(mesh, "egress") ? "on" : "off", (long long)json_number(st, "revision"),
+            (long long)json_number(proxies, "accepted"), (long long)json_number(proxies, "expected"),
+            json_flag(st, "ready") ? "ready" : "not ready");
 }
 
 static void write_objects(const json_t *st, struct buf *out)
@@ -37,14 +38,20 @@ static void write_objects(const json_t *st, struct buf *out)
 
 static void write_pods(const json_t *st, struct arena *a, struct buf *out)
 {
-    static const char *const header[] = {"NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "ACCOUNT", "PROXY", "MESH", NULL};
+    static const char *const header[] = {"NAMESPACE", "POD",   "READY", "STATUS", "RESTARTS",
+                                         "ACCOUNT",   "PROXY", "MESH",  NULL};
     struct text_table t = text_table_new(a, header);
     size_t i;
     json_t *p;
     json_array_foreach(json_object_get(st, "pods"), i, p)
     {
-        struct str row[] = {json_text(p, "namespace"), json_text(p, "name"), json_text(p, "containersReady"), json_text(p, "status"),
-                            cell_int(a, json_number(p, "restarts")), json_text(p, "account"), json_text(p, "proxy"),
+        struct str row[] = {json_text(p, "namespace"),
+                            json_text(p, "name"),
+                            json_text(p, "containersReady"),
+                            json_text(p, "status"),
+                            cell_int(a, json_number(p, "restarts")),
+                            json_text(p, "account"),
+                            json_text(p, "proxy"),
                             json_text(p, "why")};
         text_table_row(&t, row);
     }
@@ -61,8 +68,9 @@ static void write_edges(const json_t *st, struct arena *a, struct buf *out)
     if (json_array_size(edges) == 0) return;
     json_array_foreach(edges, i, e)
     {
-        struct str row[] = {json_text(e, "from"), json_text(e, "to"), json_text(e, "rate"), json_text(e, "success"),
-                            json_text(e, "p99"), cell_int(a, json_number(e, "denied")), json_text(e, "tls")};
+        struct str row[] = {json_text(e, "from"),    json_text(e, "to"),  json_text(e, "rate"),
+                            json_text(e, "success"), json_text(e, "p99"), cell_int(a, json_number(e, "denied")),
+                            json_text(e, "tls")};
         text_table_row(&t, row);
     }
     buf_char(out, '\n');
@@ -109,7 +117,8 @@ static void print_status(const json_t *st, bool as_json, bool clear)
 
 static const char usage[] =
     "Usage: osm status [-w] [-o json]\n\n"
-    "The mesh at a glance: objects, pods, who calls whom, and every object that cannot be honoured, with its reason.\n\n"
+    "The mesh at a glance: objects, pods, who calls whom, and every object that cannot be honoured, with its "
+    "reason.\n\n"
     "  -w, --watch      follow: once per second, with rates, until Ctrl-C\n"
     "  -o, --output F   json: for programs; \"ready\" is true when every pod is ready and every proxy has\n"
     "                   accepted the current revision\n\n"
@@ -138,8 +147,10 @@ static int watch(bool as_json)
 
 int verb_status(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"watch", no_argument, NULL, 'w'}, {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"watch", no_argument, NULL, 'w'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     bool follow = false, as_json = false;
     struct err err = {0};
     for (int c; (c = getopt_long(argc, argv, "wo:h", options, NULL)) != -1;) {
@@ -147,10 +158,14 @@ int verb_status(int argc, char **argv)
             fputs(usage, stdout);
             return 0;
         }
-        if (c == 'w') follow = true;
-        else if (c == 'o' && str_is(str_of(optarg), "json")) as_json = true;
-        else if (c == 'o') return verb_usage("status", "the output format '%s' is not known, json is", optarg);
-        else return 2;
+        if (c == 'w')
+            follow = true;
+        else if (c == 'o' && str_is(str_of(optarg), "json"))
+            as_json = true;
+        else if (c == 'o')
+            return verb_usage("status", "the output format '%s' is not known, json is", optarg);
+        else
+            return 2;
     }
     if (follow) return watch(as_json);
     json_t *st = api_get("/v1/status?edges=1", &err);
@@ -174,9 +189,9 @@ static void say_missing(const json_t *st, const char *what)
     json_array_foreach(json_object_get(st, "pods"), i, p)
     {
         if (json_flag(p, "ready") && !str_is(json_text(p, "proxy"), "pending")) continue;
-        fprintf(stderr, "osm: not %s: pod %.*s/%.*s is %.*s (%.*s), its proxy: %.*s\n", what, STR_FMT(json_text(p, "namespace")),
-                STR_FMT(json_text(p, "name")), STR_FMT(json_text(p, "status")), STR_FMT(json_text(p, "containersReady")),
-                STR_FMT(json_text(p, "proxy")));
+        fprintf(stderr, "osm: not %s: pod %.*s/%.*s is %.*s (%.*s), its proxy: %.*s\n", what,
+                STR_FMT(json_text(p, "namespace")), STR_FMT(json_text(p, "name")), STR_FMT(json_text(p, "status")),
+                STR_FMT(json_text(p, "containersReady")), STR_FMT(json_text(p, "proxy")));
     }
 }
 
@@ -198,8 +213,10 @@ static int wait_for(const char *what, int64_t timeout_ns)
 
 int verb_wait(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"for", required_argument, NULL, 'f'}, {"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"for", required_argument, NULL, 'f'},
+                                            {"timeout", required_argument, NULL, 't'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const char *what = "ready";
     int64_t timeout = 60 * (int64_t)1000000000;
     for (int c; (c = getopt_long(argc, argv, "f:t:h", options, NULL)) != -1;) {
@@ -207,10 +224,12 @@ int verb_wait(int argc, char **argv)
             fputs(wait_usage, stdout);
             return 0;
         }
-        if (c == 'f') what = optarg;
+        if (c == 'f')
+            what = optarg;
         else if (c == 't' && !duration_parse(str_of(optarg), &timeout))
             return verb_usage("wait", "'%s' is no duration, such as 30s or 2m", optarg);
-        else if (c == '?') return 2;
+        else if (c == '?')
+            return 2;
     }
     if (!str_is(str_of(what), "ready") && !str_is(str_of(what), "accepted"))
         return verb_usage("wait", "--for takes ready or accepted, not '%s'", what);

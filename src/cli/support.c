@@ -5,9 +5,10 @@
 #include "base/errcode.h"
 #include "cli/verb.h"
 
-static const char usage[] = "Usage: osm support error-info [CODE]\n\n"
-                            "Says what an error code means and what to do about it; without a code, lists all.\n\n"
-                            "Examples:\n  osm support error-info E2007\n  osm support error-info | grep -i certificate\n";
+static const char usage[] =
+    "Usage: osm support error-info [CODE]\n\n"
+    "Says what an error code means and what to do about it; without a code, lists all.\n\n"
+    "Examples:\n  osm support error-info E2007\n  osm support error-info | grep -i certificate\n";
 
 static int one(const char *word)
 {

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 
 struct verb {
-    const char *name;    /* "status", "policy" */
-    const char *args;    /* for the help line: "check-pods SRC DST" */
-    const char *help;    /* one line */
+    const char *name;                  /* "status", "policy" */
+    const char *args;                  /* for the help line: "check-pods SRC DST" */
+    const char *help;                  /* one line */
     int (*run)(int argc, char **argv); /* argv[0] is the verb's name */
-    bool hidden;         /* only machines call it */
+    bool hidden;                       /* only machines call it */
 };
 
 /* Ended by an entry without name. */

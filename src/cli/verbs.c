@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 const struct verb verbs[] = {
-    {"local", "up|down|apply|delete|logs|exec|port-forward", "the mesh on this machine: a folder of manifests is the cluster",
-     verb_local, false},
+    {"local", "up|down|apply|delete|logs|exec|port-forward",
+     "the mesh on this machine: a folder of manifests is the cluster", verb_local, false},
     {"status", "[-w] [-o json]", "what runs, who calls whom, what is wrong", verb_status, false},
-    {"wait", "[--for ready|accepted]", "until every pod is ready and every proxy has accepted the configuration", verb_wait,
-     false},
+    {"wait", "[--for ready|accepted]", "until every pod is ready and every proxy has accepted the configuration",
+     verb_wait, false},
     {"policy", "check-pods SRC DST", "may one pod call another, and which rule decides", verb_policy, false},
     {"proxy", "get QUERY POD", "ask a pod's Envoy: config_dump, clusters, stats, certs, ready", verb_proxy, false},
     {"mesh", "list", "the meshes here", verb_mesh, false},

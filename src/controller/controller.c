@@ -164,8 +164,8 @@ static bool start(struct controller *c, struct err *err)
     c->interrupt = evsignal_new(c->base, SIGINT, stop, c);
     evsignal_add(c->term, NULL);
     evsignal_add(c->interrupt, NULL);
-    return dir_make(c->opt->state_dir, 0700, err) && start_certificates(c, err) && start_xds(c, err) && start_flow(c, err) &&
-           start_api(c, err);
+    return dir_make(c->opt->state_dir, 0700, err) && start_certificates(c, err) && start_xds(c, err) &&
+           start_flow(c, err) && start_api(c, err);
 }
 
 static void end(struct controller *c)

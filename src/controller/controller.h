@@ -3,16 +3,16 @@
 #include "base/err.h"
 
 struct controller_options {
-    const char *dirs[3];        /* folders of objects in rising precedence, NULL-ended */
-    const char *state_dir;      /* CA, last good texts; made 0700 */
-    const char *tokens_dir;     /* identity/token.h */
-    const char *api_socket;     /* Unix socket of the verbs, 0600 */
-    const char *address;        /* numeric, for PORT_XDS and PORT_CONTROLLER_HTTP */
-    int port;                   /* of xDS and certificates */
-    int http_port;              /* health, metrics */
+    const char *dirs[3];    /* folders of objects in rising precedence, NULL-ended */
+    const char *state_dir;  /* CA, last good texts; made 0700 */
+    const char *tokens_dir; /* identity/token.h */
+    const char *api_socket; /* Unix socket of the verbs, 0600 */
+    const char *address;    /* numeric, for PORT_XDS and PORT_CONTROLLER_HTTP */
+    int port;               /* of xDS and certificates */
+    int http_port;          /* health, metrics */
     const char *pod_range, *service_range, *trust_domain;
-    int threads;                /* I/O threads of the xDS server */
-    int64_t validity_min_s;     /* hidden: tests go below 10 minutes */
+    int threads;            /* I/O threads of the xDS server */
+    int64_t validity_min_s; /* hidden: tests go below 10 minutes */
 };
 
 /* Runs until SIGTERM or SIGINT. False with err when it cannot start. */

@@ -58,8 +58,10 @@ static void workload_watch(struct members *m, struct str workload, bool on, stru
 static void workload_count(struct members *m, struct str workload, int by, struct out o)
 {
     intptr_t was = (intptr_t)map_get(&m->workloads, workload), now = was + by;
-    if (now) map_put(&m->workloads, workload, (void *)now);
-    else map_del(&m->workloads, workload);
+    if (now)
+        map_put(&m->workloads, workload, (void *)now);
+    else
+        map_del(&m->workloads, workload);
     if (!was || !now) workload_watch(m, workload, now > 0, o);
 }
 

@@ -10,4 +10,5 @@ struct members *members_new(struct sheet *sheet, struct publish *publish);
 void members_free(struct members *m);
 /* The pod |key| ("ns/name") is now |pod|; NULL: gone. Adds node and slot changes to |r|, allocated in |a|. A pod that
  * only moves to another workload keeps its stream. */
-void members_pod(struct members *m, struct str key, const struct mesh_pod *pod, struct arena *a, struct xds_revision *r);
+void members_pod(struct members *m, struct str key, const struct mesh_pod *pod, struct arena *a,
+                 struct xds_revision *r);

@@ -11,14 +11,14 @@
 
 enum { SLICE_NS = 2 * 1000 * 1000 };
 #define PART_BASE "base"
-#define SET_OUT "out:"
+#define SET_OUT   "out:"
 
 struct pipeline {
     struct pipeline_options opt;
     struct event *wake;
     struct publish *publish;
     struct members *members;
-    struct arena *arena;  /* of the revision under way */
+    struct arena *arena; /* of the revision under way */
     struct xds_revision next;
     uint64_t revision;
     bool has_news; /* something observed changed, even if no byte did */
@@ -55,8 +55,10 @@ static void view_changed(struct pipeline *p, struct str workload, const struct p
 static void cell_changed(struct pipeline *p, const struct cell_change *c)
 {
     p->has_news = true;
-    if (c->kind == &mesh_pod_cell) members_pod(p->members, c->key, c->value, p->arena, &p->next);
-    else if (c->kind == &plan_view_cell) view_changed(p, c->key, c->value);
+    if (c->kind == &mesh_pod_cell)
+        members_pod(p->members, c->key, c->value, p->arena, &p->next);
+    else if (c->kind == &plan_view_cell)
+        view_changed(p, c->key, c->value);
     else if (c->kind == &envoy_base_cell || c->kind == &envoy_inbound_cell || c->kind == &envoy_outbound_cell ||
              c->kind == &envoy_endpoints_cell)
         publish_bundle(p->publish, c->kind, c->key, c->value, p->arena, &p->next);

@@ -96,8 +96,10 @@ static void merge(struct bundle *b, struct xds_resource **now, size_t n, struct 
     size_t i = 0, j = 0;
     while (i < b->n || j < n) {
         int c = i == b->n ? 1 : j == n ? -1 : order(b->v[i], now[j]);
-        if (c < 0) slot_everywhere(b, b->v[i++], true, a, out);
-        else if (c > 0) slot_everywhere(b, now[j++], false, a, out);
+        if (c < 0)
+            slot_everywhere(b, b->v[i++], true, a, out);
+        else if (c > 0)
+            slot_everywhere(b, now[j++], false, a, out);
         else {
             if (!hash128_eq(b->v[i]->version, now[j]->version)) {
                 slot_everywhere(b, now[j], false, a, out);

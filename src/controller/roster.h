@@ -7,5 +7,6 @@ struct roster *roster_new(void);
 void roster_free(struct roster *r); /* NULL is fine */
 /* Owner thread. */
 void roster_set(struct roster *r, struct str uid, bool alive);
-/* identity_options.pod_state; any thread. A uid that was and is no more is POD_GONE for as long as the process lives. */
+/* identity_options.pod_state; any thread. A uid that was and is no more is POD_GONE for as long as the process lives.
+ */
 enum pod_state roster_pod_state(void *roster, const struct token_subject *s);

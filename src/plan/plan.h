@@ -17,36 +17,36 @@ struct plan_tls {
 };
 
 struct plan_cluster {
-    struct str name;     /* "ns/svc|<port>": the Service's port for addresses, its target port for headless */
-    struct str sni;      /* "svc.ns.svc.cluster.local" */
-    struct strs sans;    /* SPIFFE ids that may answer; never empty: with no pod behind the Service it is one that
-                          * nobody is ever issued */
-    bool original_dst;   /* headless: the address the client dialled; else EDS with cluster name = CLA name */
-    int64_t protocol;    /* enum plan_protocol */
+    struct str name;   /* "ns/svc|<port>": the Service's port for addresses, its target port for headless */
+    struct str sni;    /* "svc.ns.svc.cluster.local" */
+    struct strs sans;  /* SPIFFE ids that may answer; never empty: with no pod behind the Service it is one that
+                        * nobody is ever issued */
+    bool original_dst; /* headless: the address the client dialled; else EDS with cluster name = CLA name */
+    int64_t protocol;  /* enum plan_protocol */
     struct str origin;
 };
 struct plan_weight {
     struct str cluster;
-    int64_t weight;      /* > 0 */
+    int64_t weight; /* > 0 */
 };
-struct plan_route_config { /* outbound HTTP: one virtual host "*", all paths, weighted */
-    struct str name;     /* "rds-outbound|ns/svc|<port>" */
+struct plan_route_config {             /* outbound HTTP: one virtual host "*", all paths, weighted */
+    struct str name;                   /* "rds-outbound|ns/svc|<port>" */
     LIST(struct plan_weight) clusters; /* empty and nothing denied: 503 with details no_backend */
-    int64_t denied;      /* weight, on the same scale, of a split's backends that the caller may not reach: their
-                          * share of the calls is answered with 403, details no_policy. Added to the sum of weights */
+    int64_t denied; /* weight, on the same scale, of a split's backends that the caller may not reach: their
+                     * share of the calls is answered with 403, details no_policy. Added to the sum of weights */
     struct str origin;
 };
 struct plan_listener { /* unbound, chosen by original destination */
-    struct str name;     /* "out|<address>|<port>" */
+    struct str name;   /* "out|<address>|<port>" */
     struct str address;
     int64_t port;
     int64_t protocol;
     struct str route_config;           /* HTTP, GRPC */
     LIST(struct plan_weight) clusters; /* TCP: same meaning as in a route; empty: closed */
-    int64_t denied;      /* TCP: weight of connections that are closed; as in a route */
-    bool passthrough;    /* a Service outside the mesh: protocol is PLAN_TCP and the connection goes on unchanged to
-                          * where it was bound, as egress does (only given while egress is on) */
-    struct str service;  /* "ns/svc", for logs and statistics */
+    int64_t denied;                    /* TCP: weight of connections that are closed; as in a route */
+    bool passthrough;   /* a Service outside the mesh: protocol is PLAN_TCP and the connection goes on unchanged to
+                         * where it was bound, as egress does (only given while egress is on) */
+    struct str service; /* "ns/svc", for logs and statistics */
     struct str origin;
 };
 /* Outbound side of one Service for one reach. Key "ns/svc|<reach>" (plan/reach.h): reach is "*" (permissive: every
@@ -72,7 +72,7 @@ struct plan_assignment {
     LIST(struct plan_endpoint) endpoints; /* by (address, port); may be empty */
     struct str origin;
 };
-struct plan_endpoints { /* same key as plan_outbound */
+struct plan_endpoints {                       /* same key as plan_outbound */
     LIST(struct plan_assignment) assignments; /* one per EDS cluster */
 };
 
@@ -81,26 +81,26 @@ struct plan_header { /* whole-value RE2 match; name in lower case; "host" means 
 };
 /* One SMI match of one rule, as it stands at the server. Additive: any rule that fits allows. */
 struct plan_rule {
-    struct str name;         /* unique in its chain and stable: "<ns>/<target>/<group>/<match>" */
-    struct strs principals;  /* SPIFFE ids; empty: nobody (never any) */
-    bool any_principal;      /* permissive: every certificate of the mesh */
-    struct str path_regex;   /* whole path without query; empty: any */
-    struct strs methods;     /* empty: any */
+    struct str name;                  /* unique in its chain and stable: "<ns>/<target>/<group>/<match>" */
+    struct strs principals;           /* SPIFFE ids; empty: nobody (never any) */
+    bool any_principal;               /* permissive: every certificate of the mesh */
+    struct str path_regex;            /* whole path without query; empty: any */
+    struct strs methods;              /* empty: any */
     LIST(struct plan_header) headers; /* all must match */
     struct str origin;
 };
 struct plan_chain {
-    struct str name;         /* "in|ns/svc|<target port>" */
-    int64_t port;            /* target port: the pod's */
-    struct str server_name;  /* SNI of the Service; one chain per (Service, target port) */
+    struct str name;        /* "in|ns/svc|<target port>" */
+    int64_t port;           /* target port: the pod's */
+    struct str server_name; /* SNI of the Service; one chain per (Service, target port) */
     int64_t protocol;
-    struct str route_config; /* HTTP, GRPC: "rds-inbound|ns/svc|<target port>" */
+    struct str route_config;      /* HTTP, GRPC: "rds-inbound|ns/svc|<target port>" */
     LIST(struct plan_rule) rules; /* HTTP: RBAC of the route configuration; empty: deny all */
-    bool tcp_any;            /* TCP: every certificate of the mesh (permissive) */
-    struct strs tcp_principals; /* TCP: SPIFFE ids; empty and not tcp_any: there is no chain at all */
-    struct str local_cluster; /* "ns/svc|<target port>|local" → 127.0.0.1:<target port> */
-    bool denied;             /* a setting that is not enforced yet would forbid (external authorization): deny all */
-    struct str service;      /* "ns/svc" */
+    bool tcp_any;                 /* TCP: every certificate of the mesh (permissive) */
+    struct strs tcp_principals;   /* TCP: SPIFFE ids; empty and not tcp_any: there is no chain at all */
+    struct str local_cluster;     /* "ns/svc|<target port>|local" → 127.0.0.1:<target port> */
+    bool denied;        /* a setting that is not enforced yet would forbid (external authorization): deny all */
+    struct str service; /* "ns/svc" */
     struct str origin;
 };
 /* Key: the workload (mesh/workload.h). */
@@ -111,8 +111,9 @@ struct plan_inbound {
 
 /* What every proxy has: the capture listener and its way out. Key "". */
 struct plan_base {
-    bool egress;             /* pass unknown destinations through */
-    struct strs closed_ranges; /* CIDRs of Services and pods: closed with access-log detail no_policy, egress on or off */
+    bool egress; /* pass unknown destinations through */
+    struct strs
+        closed_ranges; /* CIDRs of Services and pods: closed with access-log detail no_policy, egress on or off */
     struct plan_tls tls;
 };
 
@@ -127,7 +128,8 @@ struct plan_view {
     struct strs parts; /* "base", "in:<workload>", "out:*" or plan_reach.part, "out:-" */
 };
 
-extern const struct cell_kind plan_outbound_cell, plan_endpoints_cell, plan_inbound_cell, plan_base_cell, plan_view_cell;
+extern const struct cell_kind plan_outbound_cell, plan_endpoints_cell, plan_inbound_cell, plan_base_cell,
+    plan_view_cell;
 /* Observed once per Service (key "ns/svc"); in permissive mode contributes "ns/svc|*" to the set "out:*"; for a Service
  * outside the mesh, while egress is on, "ns/svc|-" to the set "out:-", in both modes. Value: struct plan_member. */
 struct plan_member {
@@ -144,5 +146,5 @@ const struct plan_inbound *plan_inbound(struct cell *c, struct str workload);
 const struct plan_base *plan_base(struct cell *c);
 const struct plan_reach *plan_reach(struct cell *c, struct str account);
 
-extern const struct table plan_outbound_table, plan_endpoints_table, plan_inbound_table, plan_base_table, plan_view_table,
-    plan_reach_table, plan_member_table;
+extern const struct table plan_outbound_table, plan_endpoints_table, plan_inbound_table, plan_base_table,
+    plan_view_table, plan_reach_table, plan_member_table;

@@ -36,8 +36,8 @@ static void add_services(struct evdns_server_request *r, const char *asked, cons
         char head[6] = {0, 0, 0, 100, (char)(s->port >> 8), (char)s->port};
         buf_add(&data, head, sizeof head);
         put_name(&data, s->target);
-        evdns_server_request_add_reply(r, EVDNS_ANSWER_SECTION, asked, RECORD_SRV, EVDNS_CLASS_INET, TTL_S, (int)data.n, 0,
-                                       data.p);
+        evdns_server_request_add_reply(r, EVDNS_ANSWER_SECTION, asked, RECORD_SRV, EVDNS_CLASS_INET, TTL_S, (int)data.n,
+                                       0, data.p);
     }
 }
 

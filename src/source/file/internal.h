@@ -37,10 +37,10 @@ struct lost_object {
     size_t first, n; /* its problems, in reading's list */
 };
 struct reading {
-    struct file_objects objects; /* the caller's */
+    struct file_objects objects;   /* the caller's */
     LIST(struct lost_object) lost; /* in |a| */
-    bool is_parsed;              /* false: |objects| is empty, and problems says where the text breaks */
-    bool is_blank;               /* there is nothing in it */
+    bool is_parsed;                /* false: |objects| is empty, and problems says where the text breaks */
+    bool is_blank;                 /* there is nothing in it */
 };
 /* Pure: makes objects of |text|. Problems are added to |problems| in |a|. |skip|: kinds passed over, by bit. */
 void read_text(struct str text, const char *path, uint64_t skip, struct arena *a, struct source_problems *problems,

@@ -19,9 +19,10 @@ static struct object *closed_mesh_config(const struct lost_object *l, const char
     struct err err = {0};
     struct str ns, name;
     key_split(l->key, &ns, &name);
-    json_t *doc = json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2", "kind",
-                            "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec", "certificate",
-                            "serviceCertValidityDuration", "24h", "certKeyBitSize", 2048);
+    json_t *doc =
+        json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2",
+                  "kind", "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec",
+                  "certificate", "serviceCertValidityDuration", "24h", "certKeyBitSize", 2048);
     struct node *n = doc ? node_of_json(a, doc, &err) : NULL;
     struct object *o = n ? object_decode(n, str_of(path), a, &ignored) : NULL;
     json_decref(doc);

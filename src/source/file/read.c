@@ -116,7 +116,9 @@ static void add_lost(struct reader *r, const struct node *doc, size_t first)
     const struct node *meta = node_get(doc, S("metadata"));
     struct str name = node_get_str(meta, S("name")), ns = node_get_str(meta, S("namespace"));
     enum kind k;
-    if (!name.n || !kind_find(node_get_str(doc, S("apiVersion")), node_get_str(doc, S("kind")), &k) || (r->skip >> k & 1)) return;
+    if (!name.n || !kind_find(node_get_str(doc, S("apiVersion")), node_get_str(doc, S("kind")), &k) ||
+        (r->skip >> k & 1))
+        return;
     bool is_cluster = kind_info(k)->flags & KIND_CLUSTER_SCOPED;
     struct str key = is_cluster ? str_dup(r->a, name) : key_of(r->a, ns.n ? ns : S("default"), name);
     list_push(r->a, &r->out->lost, ((struct lost_object){k, key, first, r->problems->n - first}));

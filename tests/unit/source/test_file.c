@@ -329,7 +329,8 @@ static void a_damaged_last_good_text_is_not_used(void **state)
     start();
     save("one/a.yaml", "a: [");
     WAIT(problems()[0]);
-    assert_int_equal(system(str_fmt(t.arena, "cd %s/last-good && for f in *; do echo '# torn' >> $f; done", t.state).p), 0);
+    assert_int_equal(system(str_fmt(t.arena, "cd %s/last-good && for f in *; do echo '# torn' >> $f; done", t.state).p),
+                     0);
     restart();
     assert_false(has("a"));
     assert_problem("nothing of it is used");
