@@ -29,11 +29,12 @@ static const char help_all[] =
     "  osm local up demo/bookstore -d && osm status\n";
 
 static const char help_up[] =
-    "Usage: osm local up DIR [-d] [--for DURATION] [--images FILE] [--no-mesh NS]... [--state DIR]\n"
+    "Usage: osm local up DIR [-d] [--for DURATION] [--images FILE] [--no-mesh NS]... [--outward] [--state DIR]\n"
     "\n"
     "  -d, --detach      return when the mesh is up; osm local down ends it\n"
     "  --for DURATION    end by itself, for example after 90s or 1h\n"
     "  --images FILE     the image table: which directory stands for which image\n"
+    "  --outward         pods reach this machine's networks by TCP, and names outside the cluster resolve\n"
     "  --no-mesh NS      a namespace that no manifest declares, and that is not to be in the mesh; may be repeated\n"
     "  --state DIR       keep everything there (default /run/osm/local and /var/lib/osm/local, or OSM_STATE)\n"
     "\n"
@@ -63,7 +64,7 @@ json_t *local_ask(int fd, const json_t *request, int *got, struct err *err)
     return control_send(fd, request, NULL, 0, err) ? control_receive(fd, got, err) : NULL;
 }
 
-enum { OPT_FOR = 256, OPT_IMAGES, OPT_NO_MESH, OPT_STATE, OPT_VALIDITY };
+enum { OPT_FOR = 256, OPT_IMAGES, OPT_NO_MESH, OPT_STATE, OPT_VALIDITY, OPT_OUTWARD };
 
 static bool up_option(struct local_options *o, struct arena *a, int c)
 {
@@ -80,6 +81,9 @@ static bool up_option(struct local_options *o, struct arena *a, int c)
     case OPT_VALIDITY:
         o->min_validity = optarg;
         return true; /* not in the help: for tests */
+    case OPT_OUTWARD:
+        o->outward = true;
+        return true;
     case OPT_NO_MESH:
         list_push(a, &o->no_mesh, str_of(optarg));
         return true;
@@ -95,6 +99,7 @@ static int local_up_verb(int argc, char **argv)
     static const struct option options[] = {{"detach", no_argument, NULL, 'd'},
                                             {"for", required_argument, NULL, OPT_FOR},
                                             {"images", required_argument, NULL, OPT_IMAGES},
+                                            {"outward", no_argument, NULL, OPT_OUTWARD},
                                             {"no-mesh", required_argument, NULL, OPT_NO_MESH},
                                             {"state", required_argument, NULL, OPT_STATE},
                                             {"help", no_argument, NULL, 'h'},

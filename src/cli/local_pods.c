@@ -1,8 +1,6 @@
 /* local_pods.c - `osm local logs`, `exec` and `port-forward`. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,6 +16,7 @@
 #include "cli/local.h"
 #include "cli/verb.h"
 #include "net/loop.h"
+#include "net/relay.h"
 #include "platform/local/doc.h"
 
 static const char help_logs[] =
@@ -160,47 +159,6 @@ struct forward {
     const struct words *words;
     int port;
 };
-/* One connection: two ends; what one reads the other writes. */
-struct pair {
-    struct bufferevent *end[2];
-    bool closed[2];
-};
-
-static void pair_free(struct pair *p)
-{
-    bufferevent_free(p->end[0]);
-    bufferevent_free(p->end[1]);
-    free(p);
-}
-
-static int side_of(const struct pair *p, const struct bufferevent *b) { return p->end[1] == b; }
-
-static void on_data(struct bufferevent *b, void *arg)
-{
-    struct pair *p = arg;
-    bufferevent_write_buffer(p->end[!side_of(p, b)], bufferevent_get_input(b));
-}
-
-static void on_drained(struct bufferevent *b, void *arg)
-{
-    struct pair *p = arg;
-    int side = side_of(p, b);
-    if (!p->closed[!side]) return;
-    shutdown(bufferevent_getfd(b), SHUT_WR);
-    if (p->closed[side]) pair_free(p);
-}
-
-static void on_event(struct bufferevent *b, short what, void *arg)
-{
-    struct pair *p = arg;
-    int side = side_of(p, b);
-    if (what & BEV_EVENT_ERROR) return pair_free(p);
-    on_data(b, p);
-    p->closed[side] = true;
-    struct bufferevent *other = p->end[!side];
-    if (evbuffer_get_length(bufferevent_get_output(other)) == 0) on_drained(other, p);
-}
-
 static int connect_pod(const struct forward *f, struct err *err)
 {
     int control SCOPED_FD = local_open(f->words->state, err), got = -1;
@@ -221,16 +179,7 @@ static void on_client(struct evconnlistener *l, evutil_socket_t client, struct s
         close(client);
         return;
     }
-    struct pair *p = xcalloc(1, sizeof *p);
-    int fds[2] = {client, pod};
-    for (int i = 0; i < 2; i++) {
-        evutil_make_socket_nonblocking(fds[i]);
-        p->end[i] = bufferevent_socket_new(f->base, fds[i], BEV_OPT_CLOSE_ON_FREE);
-    }
-    for (int i = 0; i < 2; i++) {
-        bufferevent_setcb(p->end[i], on_data, on_drained, on_event, p);
-        bufferevent_enable(p->end[i], EV_READ | EV_WRITE);
-    }
+    relay_start(f->base, client, pod, NULL, 0, NULL, NULL);
 }
 
 /* "[LOCAL:]PORT" */

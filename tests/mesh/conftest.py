@@ -146,3 +146,10 @@ def http_rule(name, *matches):
 def split(root, **weights):
     return {"apiVersion": "split.smi-spec.io/v1alpha2", "kind": "TrafficSplit", "metadata": {"name": "split", "namespace": "b"},
             "spec": {"service": root, "backends": [{"service": s, "weight": w} for s, w in weights.items()]}}
+
+
+@pytest.fixture(scope="session")
+def world(mesh):
+    """The same mesh with more in it: harness.py."""
+    import harness
+    yield from harness.run(mesh)

@@ -14,6 +14,7 @@ enum { TTL_S = 5 };
 
 struct dns {
     struct zone *zone;
+    struct evdns_base *resolver; /* NULL: none */
     struct evdns_server_port *port;
     int fd;
 };
@@ -53,10 +54,31 @@ static void add_answer(struct evdns_server_request *r, const struct evdns_server
     if (q->type == RECORD_SRV) add_services(r, q->name, n);
 }
 
+/* The other resolver has answered: what it says is said again. */
+static void on_forwarded(int result, char type, int count, int ttl, void *addresses, void *arg)
+{
+    struct evdns_server_request *r = arg;
+    for (int i = 0; result == DNS_ERR_NONE && type == DNS_IPv4_A && i < count; i++)
+        evdns_server_request_add_a_reply(r, r->questions[0]->name, 1, (uint32_t *)addresses + i, ttl);
+    evdns_server_request_respond(r, result == DNS_ERR_NONE || result == DNS_ERR_NODATA ? DNS_ERR_NONE
+                                    : result == DNS_ERR_NOTEXIST                       ? DNS_ERR_NOTEXIST
+                                                                                       : DNS_ERR_SERVERFAILED);
+}
+
+/* Takes the request over when it is for somebody else. */
+static bool forward(struct dns *d, struct evdns_server_request *r)
+{
+    const char *name = r->nquestions == 1 ? r->questions[0]->name : NULL;
+    if (!d->resolver || !name || zone_owns(str_of(name)) || str_find(str_of(name), '.') < 0) return false;
+    if (r->questions[0]->type != RECORD_A) return evdns_server_request_respond(r, DNS_ERR_NONE) == 0;
+    return evdns_base_resolve_ipv4(d->resolver, name, DNS_QUERY_NO_SEARCH, on_forwarded, r) != NULL;
+}
+
 static void on_question(struct evdns_server_request *r, void *arg)
 {
     struct dns *d = arg;
     int code = DNS_ERR_NOTEXIST;
+    if (forward(d, r)) return;
     evdns_server_request_set_flags(r, EVDNS_FLAGS_AA | EVDNS_FLAGS_RD);
     for (int i = 0; i < r->nquestions && d->zone; i++) {
         const struct dns_name *n = zone_find(d->zone, str_of(r->questions[i]->name));
@@ -79,6 +101,8 @@ struct dns *dns_new(struct event_base *base, const char *address, int port, stru
     d->port = evdns_add_server_port_with_base(base, d->fd, 0, on_question, d);
     return d;
 }
+
+void dns_set_forward(struct dns *d, struct evdns_base *resolver) { d->resolver = resolver; }
 
 void dns_free(struct dns *d)
 {

@@ -8,6 +8,9 @@
 struct dns;
 
 MUST struct dns *dns_new(struct event_base *base, const char *address, int port, struct err *err);
+struct evdns_base;
+/* Names that are not the cluster's are asked of |resolver| (A records); without one they do not exist. Borrowed. */
+void dns_set_forward(struct dns *d, struct evdns_base *resolver);
 /* NULL is fine. */
 void dns_free(struct dns *d);
 /* What it answers from now on; takes over |z|. */

@@ -9,6 +9,7 @@ struct local_options {
     struct strs no_mesh;
     int64_t duration_ns;      /* end after so long; 0: never */
     bool detach;              /* return when the mesh is up */
+    bool outward;             /* pods reach the machine's networks by TCP; see outward.h */
     const char *min_validity; /* shortest certificate life, for tests; NULL: the controller's */
 };
 

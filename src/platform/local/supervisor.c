@@ -19,6 +19,7 @@
 #include "platform/local/control.h"
 #include "platform/local/log_file.h"
 #include "platform/local/net.h"
+#include "platform/local/outward.h"
 #include "platform/local/reaper.h"
 
 enum { END_MAX_S = 6, CHILD_PAUSE_MS = 300 };
@@ -29,6 +30,7 @@ struct supervisor {
     struct image_table images;
     struct cluster *cluster;
     struct control *control;
+    struct outward *outward;
     struct log_file *controller_log;
     pid_t controller;
     struct event *restart, *ready, *last, *check, *over, *signals[2];
@@ -244,7 +246,10 @@ static bool start_cluster(struct supervisor *s, struct arena *a, struct err *err
                                   .arg = s};
     if (o->images && !image_table_read(o->images, a, &s->images, err)) return false;
     s->cluster = cluster_new(&opt, err);
-    return s->cluster != NULL;
+    if (!s->cluster || o->host_net < 0) return s->cluster != NULL;
+    s->outward = outward_new(s->base, o->host_net, err);
+    if (s->outward) dns_set_forward(s->cluster->dns, outward_resolver(s->outward));
+    return s->outward != NULL;
 }
 
 static bool start(struct supervisor *s, struct arena *a, struct err *err)

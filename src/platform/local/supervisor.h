@@ -10,6 +10,7 @@ struct supervisor_options {
     const char *images;
     int progress; /* lines for people; "READY" once the first round is done */
     int lock;     /* kept open: says that a mesh lives here */
+    int host_net; /* the machine's own network namespace; -1: no way out */
     int go;       /* read end: the host's number of this process, then the end */
 };
 /* In the new PID, mount, network, IPC and UTS namespaces; returns the exit code. */
