@@ -1,7 +1,9 @@
 """A minimal pair of Envoys written by hand, in network namespaces of its own: client — router — server, joined as the
 local platform joins its pods. What a mesh's hop could cost at best."""
+import http.client
 import json
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -136,8 +138,16 @@ def wait_live(admin):
 
 
 def ready(admin):
-    done = subprocess.run(["curl", "-s", "--unix-socket", str(admin), "http://envoy/ready"], capture_output=True, text=True)
-    return done.stdout.startswith("LIVE")
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.connect(str(admin))
+        connection.request("GET", "/ready")
+        return connection.getresponse().read().startswith(b"LIVE")
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def listener(port, address, tls):
