@@ -48,9 +48,12 @@ bool denied_parse(struct str line, struct str *address, int64_t *port)
 
 struct str denied_service(struct arena *a, struct str name)
 {
-    struct str rest = name, svc = str_cut(&rest, '.'), ns = str_cut(&rest, '.'), kind = str_cut(&rest, '.');
-    if (str_empty(svc) || str_empty(ns) || !str_is(kind, "svc")) return STR_NULL;
-    return str_fmt(a, "%.*s/%.*s", STR_FMT(ns), STR_FMT(svc));
+    struct str service = {0}, ns = {0}, found = STR_NULL;
+    for (struct str rest = name, label; !str_empty(rest); service = ns, ns = label) {
+        label = str_cut(&rest, '.');
+        if (str_is(label, "svc") && !str_empty(service)) found = str_fmt(a, "%.*s/%.*s", STR_FMT(ns), STR_FMT(service));
+    }
+    return found;
 }
 
 /* ---- one line of log ---- */

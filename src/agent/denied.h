@@ -17,5 +17,6 @@ void denied_free(struct denied *d);
 
 /* "no_policy 10.96.0.9:80" → address and port; false for any other line. The parts point into |line|. */
 bool denied_parse(struct str line, struct str *address, int64_t *port);
-/* "bookstore.default.svc.cluster.local" → "default/bookstore"; STR_NULL when the name is not a Service's. */
+/* "bookstore.default.svc.cluster.local", and a pod's name "db-0.bookstore.default.svc.cluster.local", →
+ * "default/bookstore"; STR_NULL when the name is not a Service's. */
 struct str denied_service(struct arena *a, struct str name);

@@ -255,6 +255,8 @@ static void refused_lines(void **state)
         denied_parse(S("no_policy 10.0.0.10000000000000000000000000000000000000000000000:1"), &address, &port));
     assert_false(denied_parse(S("other 10.96.0.9:80"), &address, &port));
     assert_true(str_is(denied_service(a, S("web.default.svc.cluster.local")), "default/web"));
+    assert_true(str_is(denied_service(a, S("db-0.dbs.default.svc.cluster.local")), "default/dbs"));
+    assert_true(str_is(denied_service(a, S("db-0.dbs.svc.svc.cluster.local")), "svc/dbs"));
     assert_true(str_empty(denied_service(a, S("10-0-0-1.pod.cluster.local"))));
     assert_true(str_empty(denied_service(a, S("localhost"))));
 }
