@@ -181,6 +181,28 @@ static void collect_removals(struct batch *b)
     free(all);
 }
 
+static int by_slot(const void *a, const void *b)
+{
+    uint32_t x = (*(struct slot *const *)a)->id, y = (*(struct slot *const *)b)->id;
+    return (x > y) - (x < y);
+}
+
+/* A removal that waits is noted again by every change of the view; Envoy refuses a response that says a name twice,
+ * and everything else in it. */
+static void keep_each_removal_once(struct batch *b)
+{
+    size_t n = 0;
+    list_sort(&b->removed, by_slot);
+    for (size_t i = 0; i < b->removed.n; i++) {
+        struct slot *slot = b->removed.v[i];
+        if (n && b->removed.v[n - 1] == slot)
+            slot_unref(b->s->shard, slot);
+        else
+            b->removed.v[n++] = slot;
+    }
+    b->removed.n = n;
+}
+
 /* ---- sending ---- */
 static void flight_add(struct flight *f, struct slot *slot, uint32_t stamp)
 {
@@ -240,6 +262,7 @@ static void send_response(struct batch *b)
     if (!++b->s->nonce) b->s->nonce = 1;
     snprintf(nonce, sizeof nonce, "%" PRIu32, b->s->nonce);
     for (size_t i = 0; i < removed.n; i++) removed.v[i] = b->removed.v[i]->name;
+    removed = strs_sort_unique(removed); /* slots of two parts may have one name */
     discovery_write_head(&head, b->type, str_of(nonce), removed);
     chunks[0] = (struct h2_chunk){head.p, head.n, free, head.p};
     for (size_t i = 0; i < b->send.n; i++) {
@@ -273,6 +296,7 @@ static void push_type(struct stream *s, enum xds_type type)
         return;
     }
     collect_removals(&b);
+    keep_each_removal_once(&b);
     ids_free(&t->dirty);
     t->dirty = b.keep;
     if (b.send.n || b.removed.n || t->must_answer) commit(&b);

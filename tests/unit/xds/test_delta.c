@@ -300,6 +300,28 @@ static void removals_come_last_and_in_order(void **state)
     assert_true(ads_is_silent(c));
     ads_free(c);
 }
+/* Envoy refuses a response that names something twice, and with it everything else in it. */
+static void a_removal_that_waits_through_changes_of_the_view_is_said_once(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = synced(w);
+    drop(w, "p", XDS_CLUSTER, "c1");
+    drop(w, "p", XDS_ENDPOINT, "c1");
+    drop(w, "p", XDS_LISTENER, "l1");
+    publish(w);
+    struct ads_response *lds = expect(c, "LDS -l1");
+    view(w, "v", "p,p2");
+    publish(w);
+    view(w, "v", "p");
+    publish(w);
+    assert_true(ads_is_silent(c));
+    ads_ack(c, lds);
+    expect_ack(c, "CDS -c1");
+    expect_ack(c, "EDS -c1");
+    assert_true(ads_is_silent(c));
+    ads_free(c);
+}
 static void what_comes_back_before_its_removal_is_not_removed(void **state)
 {
     struct world *w = *state;
@@ -416,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_without_names_is_searched_by_halves, setup, teardown),
         cmocka_unit_test_setup_teardown(endpoints_follow_their_cluster_and_listeners_wait_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(removals_come_last_and_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_removal_that_waits_through_changes_of_the_view_is_said_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_back_before_its_removal_is_not_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_moves_to_another_part_is_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_merge_while_a_response_is_in_flight, setup, teardown),
