@@ -152,6 +152,7 @@ struct str time_text(struct arena *a, int64_t unix_s)
     struct tm tm;
     char out[64];
     if (!gmtime_r(&t, &tm)) return S("");
-    size_t n = strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return str_dup(a, str_make(out, n));
+    /* Four digits of year (RFC 3339 section 5.6); strftime's %Y does not pad. */
+    size_t n = strftime(out, sizeof out, "-%m-%dT%H:%M:%SZ", &tm);
+    return str_fmt(a, "%04ld%.*s", 1900L + tm.tm_year, (int)n, out);
 }

@@ -86,6 +86,9 @@ static void times_are_rfc_3339(void **state)
         if (time_parse(str_of(bad[i]), &s)) fail_msg("%s", bad[i]);
     }
     assert_string_equal(time_text(a, 1769860800).p, "2026-01-31T12:00:00Z");
+    int64_t early;
+    assert_true(time_parse(S("0026-01-01T00:00:00Z"), &early));
+    assert_string_equal(time_text(a, early).p, "0026-01-01T00:00:00Z");
 }
 
 int main(void)
