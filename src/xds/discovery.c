@@ -2,11 +2,24 @@
 
 #include <stdlib.h>
 
-enum { MAX_NAME = 1024, MAX_ID = 256, MAX_TEXT = 4096, MAX_NAMES = 200000, MAX_DEPTH = 2 };
+enum { MAX_NAME = 1024, MAX_ID = 256, MAX_TEXT = 4096, MAX_NAMES = 200000, MAX_DEPTH = 3 };
 
-enum message { REQUEST, NODE, ENTRY, STATUS };
+enum message { REQUEST, NODE, BUILD, VERSION, ENTRY, STATUS };
 enum action { SKIP, ENTER, KEEP, NUMBER };
-enum target { TO_ID, TO_TYPE, TO_SUBSCRIBE, TO_UNSUBSCRIBE, TO_NONCE, TO_KEY, TO_VALUE, TO_TEXT, TO_CODE };
+enum target {
+    TO_ID,
+    TO_TYPE,
+    TO_SUBSCRIBE,
+    TO_UNSUBSCRIBE,
+    TO_NONCE,
+    TO_KEY,
+    TO_VALUE,
+    TO_TEXT,
+    TO_CODE,
+    TO_MAJOR,
+    TO_MINOR,
+    TO_PATCH
+};
 
 /* What is read of the protocol's messages; all other fields are skipped. */
 static const struct field {
@@ -24,6 +37,11 @@ static const struct field {
     {REQUEST, 6, KEEP, TO_NONCE, MAX_ID},
     {REQUEST, 7, ENTER, STATUS, 0},
     {NODE, 1, KEEP, TO_ID, MAX_ID},
+    {NODE, 8, ENTER, BUILD, 0},
+    {BUILD, 1, ENTER, VERSION, 0},
+    {VERSION, 1, NUMBER, TO_MAJOR, 0},
+    {VERSION, 2, NUMBER, TO_MINOR, 0},
+    {VERSION, 3, NUMBER, TO_PATCH, 0},
     {ENTRY, 1, KEEP, TO_KEY, MAX_NAME},
     {ENTRY, 2, KEEP, TO_VALUE, MAX_ID},
     {STATUS, 1, NUMBER, TO_CODE, 0},
@@ -169,11 +187,19 @@ static bool on_length(struct discovery_reader *r, struct err *err)
     return true;
 }
 
+static void store_number(struct discovery_reader *r)
+{
+    if (r->field->to == TO_CODE)
+        r->q->error_code = r->number;
+    else
+        r->q->envoy[r->field->to - TO_MAJOR] = (uint32_t)r->number;
+}
+
 static bool on_number(struct discovery_reader *r, struct err *err)
 {
     if (r->step == AT_TAG) return on_tag(r, err);
     if (r->step == AT_LENGTH) return on_length(r, err);
-    if (r->field->action == NUMBER) r->q->error_code = r->number;
+    if (r->field->action == NUMBER) store_number(r);
     r->step = AT_TAG;
     return true;
 }

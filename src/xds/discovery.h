@@ -14,6 +14,7 @@ struct discovery_version {
 struct discovery_request {
     struct arena *arena;
     struct str node_id, type_url, nonce;
+    uint32_t envoy[3]; /* node.user_agent_build_version: major, minor, patch; zeros: not said */
     LIST(struct str) subscribe;
     LIST(struct str) unsubscribe;
     LIST(struct discovery_version) initial;

@@ -30,7 +30,7 @@ struct slot {
     uint32_t id, refs; /* refs: entries of streams, responses in flight, and the part or ghost list */
     uint32_t stamp;    /* counts its contents, from 1; 29 bits */
     enum xds_type type;
-    bool is_quarantined;      /* its present content was refused */
+    uint32_t refused_by;      /* its present content was refused: bits of Envoy versions, refusals_version() */
     struct part *part;        /* NULL: a ghost, a name that a stream asked for or held and that nobody publishes */
     struct str name;          /* own copy */
     struct xds_resource *now; /* NULL: absent */
@@ -98,7 +98,8 @@ struct type_state {
     size_t n_gone, cap_gone;
     struct flight flight;
     uint64_t acked;     /* revision */
-    size_t limit;       /* resources per response while a refused one is searched; 0: none */
+    size_t limit;       /* names per response while a refused one is searched; 0: none */
+    bool is_apart;      /* likewise: removals and resources in responses of their own */
     int64_t held_since; /* something waits for its clusters since then; 0: no */
 };
 struct stream {
@@ -116,8 +117,8 @@ struct stream {
     struct event *timer;
     int64_t timer_at, admit_by, listener_changed;
     int64_t connected_s;
-    uint32_t nonce;
-    uint64_t accepted; /* as last told to the owner */
+    uint32_t nonce, envoy; /* envoy: the bit of its version */
+    uint64_t accepted;     /* as last told to the owner */
     bool is_over, is_counted, is_touched;
 };
 
@@ -133,7 +134,9 @@ struct shard {
     struct slot **slots;
     size_t n_slots, cap_slots;
     struct ids free_slots;
-    struct map refused; /* "type/name/hash" → itself */
+    struct map refused;    /* by type, hash, Envoy's version, name → struct refused */
+    uint64_t versions[32]; /* of the Envoys that were seen, one for each bit */
+    int n_versions;
     struct stream *streams;
 };
 
@@ -150,8 +153,6 @@ struct xds_server {
     uint64_t revision; /* owner thread */
     void (*on_event)(void *arg);
     void *event_arg;
-    struct arena *refusals_arena;      /* owner thread */
-    LIST(struct xds_refusal) refusals; /* owner thread, oldest first */
 };
 
 /* shard.c */
@@ -164,7 +165,6 @@ struct slot *shard_find_ghost(const struct shard *d, enum xds_type type, struct 
 /* The slot that has the name and a content in the view, or NULL. */
 struct slot *view_find(const struct view *v, enum xds_type type, struct str name);
 void shard_apply(struct shard *d, const struct xds_revision *r);
-void shard_quarantine(struct shard *d, enum xds_type type, struct str name, struct hash128 version);
 void shard_release(struct shard *d);
 
 /* stream.c: life, admission, requests */
@@ -189,9 +189,15 @@ void push(struct stream *s);
 /* Everything up to this revision is accepted or refused. */
 uint64_t push_accepted(const struct stream *s);
 void push_acknowledge(struct stream *s, enum xds_type type, const struct discovery_request *q);
+/* refusals.c: what was refused is not offered again to that version of Envoy. |envoy| is a bit */
+uint32_t refusals_version(struct shard *d, const uint32_t envoy[3]);
+struct str refusals_version_text(struct shard *d, uint32_t envoy, struct arena *a); /* "1.40.0" */
+void refusals_add(struct shard *d, const struct stream *s, const struct slot *slot, struct str text);
+uint32_t refusals_bits(struct shard *d, const struct xds_resource *r);       /* of the versions that refused it */
+void refusals_fill(struct shard *d, struct arena *a, struct xds_status *st); /* of what is still published */
+void refusals_release(struct shard *d);
 /* server.c, receipts.c: messages to the owner */
 void server_event(struct xds_server *s);
-void server_refused(struct shard *d, const struct stream *s, const struct slot *slot, struct str text);
 void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st);
 /* metrics.c */
 void xds_metrics_init(void);

@@ -21,6 +21,7 @@ struct batch {
     struct ids keep; /* dirty slots that have to wait */
     size_t bytes;
     bool holds, is_late;
+    bool is_removing; /* says removals only */
 };
 
 /* ---- order ---- */
@@ -50,7 +51,7 @@ static bool is_settled(struct stream *s, struct str cluster)
     struct slot *slot = view_find(s->view, XDS_CLUSTER, cluster);
     if (!slot || !(t->is_asked || t->entries.n)) return true;
     struct entry *e = entries_find(&t->entries, slot->id);
-    if (slot->is_quarantined) return true;
+    if (slot->refused_by & s->envoy) return true;
     if (!e && !t->is_wildcard) return true;
     return e && e->stamp == slot->stamp && !in_flight(&t->flight, slot->id);
 }
@@ -105,7 +106,7 @@ static void collect_one(struct batch *b, uint32_t id)
 {
     struct slot *slot = shard_slot(b->s->shard, id);
     if (!is_wanted(b, slot)) return;
-    if (slot->is_quarantined) {
+    if (slot->refused_by & b->s->envoy) {
         const struct entry *e = entries_find(&b->t->entries, id);
         if (!e || !e->is_named || e->is_held) return;
         slot_ref(slot); /* a subscription is always answered */
@@ -151,12 +152,15 @@ static bool collect_gone(struct batch *b, struct gone *g)
     if (now) {
         if (now == slot) return true;
         track_move(b->s, slot, NULL, now);
-        if (!is_collected(b, now)) collect_one(b, now->id);
+        if (b->is_removing)
+            track_dirty(b->s, now);
+        else if (!is_collected(b, now))
+            collect_one(b, now->id);
         return true;
     }
     struct entry *e = entries_find(&b->t->entries, slot->id);
     if (!g->is_answer && !(e && e->is_held)) return true;
-    if (!is_removal_due(b, g)) return false;
+    if (!is_removal_due(b, g) || (b->t->limit && b->removed.n >= b->t->limit)) return false;
     list_push(b->a, &b->removed, slot);
     return true;
 }
@@ -275,7 +279,8 @@ static void send_response(struct batch *b)
 static void commit(struct batch *b)
 {
     struct flight *f = &b->t->flight;
-    *f = (struct flight){.at = b->now, .revision = b->keep.n ? 0 : b->s->shard->revision};
+    bool is_all = !b->keep.n && !b->t->limit && !b->t->is_apart;
+    *f = (struct flight){.at = b->now, .revision = is_all ? b->s->shard->revision : 0};
     send_response(b);
     f->nonce = b->s->nonce;
     for (size_t i = 0; i < b->send.n; i++) note_sent(b, b->send.v[i]);
@@ -284,12 +289,25 @@ static void commit(struct batch *b)
     metric_add(&xds_resources_sent, (double)b->send.n, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
 }
 
+/* While a refused name is searched: removals alone, if one is due. */
+static bool push_removals(struct batch *b)
+{
+    if (!b->t->is_apart || !b->t->n_gone) return false;
+    b->is_removing = true;
+    collect_removals(b);
+    keep_each_removal_once(b);
+    b->is_removing = false;
+    if (b->removed.n) commit(b);
+    return b->removed.n > 0;
+}
+
 static void push_type(struct stream *s, enum xds_type type)
 {
     struct type_state *t = &s->types[type];
     if (t->flight.nonce || (!t->dirty.n && !t->n_gone && !t->must_answer)) return;
     struct arena *a SCOPED_ARENA = arena_new();
     struct batch b = {.s = s, .type = type, .t = t, .now = clock_mono_ns(), .a = a};
+    if (push_removals(&b)) return;
     collect(&b);
     if (t->must_answer && t->is_wildcard && b.holds) { /* Envoy starts from the first answer: it must be whole */
         ids_free(&b.keep);

@@ -88,7 +88,6 @@ struct xds_server *xds_server_new(struct event_base *owner, const struct xds_opt
     s->opt.address = NULL;
     if (s->opt.tls) SSL_CTX_up_ref(s->opt.tls);
     if (opt->other) s->other = *opt->other;
-    s->refusals_arena = arena_new();
     s->shards = xcalloc((size_t)opt->threads, sizeof *s->shards);
     atomic_store(&s->max_streams, opt->max_streams);
     s->listen_fd = listen_tcp(opt->address, opt->port, err);
@@ -113,7 +112,6 @@ void xds_server_free(struct xds_server *s)
     mailbox_free(s->owner);
     if (s->listen_fd >= 0) close(s->listen_fd);
     SSL_CTX_free(s->opt.tls);
-    arena_free(s->refusals_arena);
     free(s->shards);
     free(s);
 }

@@ -1,5 +1,4 @@
 /* The index of one I/O thread and how a revision changes it. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "xds/internal.h"
@@ -81,32 +80,6 @@ struct slot *view_find(const struct view *v, enum xds_type type, struct str name
         if (s && s->now) return s;
     }
     return NULL;
-}
-
-/* ---- refusals ---- */
-static struct str refusal_key(char *out, size_t size, enum xds_type type, struct str name, struct hash128 version)
-{
-    char hex[33];
-    hash128_hex(version, hex);
-    int n = snprintf(out, size, "%d/%s/%.*s", type, hex, STR_FMT(name));
-    return str_make(out, (size_t)n < size ? (size_t)n : size - 1);
-}
-
-static bool is_refused(const struct shard *d, const struct xds_resource *r)
-{
-    char key[1200];
-    return d->refused.n && map_get(&d->refused, refusal_key(key, sizeof key, r->type, r->name, r->version));
-}
-
-void shard_quarantine(struct shard *d, enum xds_type type, struct str name, struct hash128 version)
-{
-    char key[1200];
-    map_put(&d->refused, refusal_key(key, sizeof key, type, name, version), d);
-    for (size_t i = 0; i < d->n_slots; i++) {
-        struct slot *s = d->slots[i];
-        if (s && s->now && s->type == type && str_eq(s->name, name) && hash128_eq(s->now->version, version))
-            s->is_quarantined = true;
-    }
 }
 
 /* ---- parts and views ---- */
@@ -270,7 +243,7 @@ static void set_slot(struct shard *d, const struct xds_slot_change *c)
     if (is_same) return;
     s->stamp = (s->stamp + 1) & STAMP_MASK;
     if (!s->stamp) s->stamp = 1;
-    s->is_quarantined = is_refused(d, s->now);
+    s->refused_by = refusals_bits(d, s->now);
     track_all(p, s, NULL);
 }
 
@@ -321,7 +294,7 @@ void shard_release(struct shard *d)
     map_release(&d->nodes);
     map_release(&d->views);
     map_release(&d->parts);
-    map_release(&d->refused);
+    refusals_release(d);
     for (int t = 0; t < XDS_TYPE_COUNT; t++) map_release(&d->ghosts[t]);
     ids_free(&d->free_slots);
     free(d->slots);

@@ -185,6 +185,7 @@ static bool is_in_order(struct stream *s, const struct discovery_request *q)
         stream_end(s, GRPC_INVALID_ARGUMENT, "the first request needs node.id, every request a type_url");
         return false;
     }
+    if (!s->node_id.n) s->envoy = refusals_version(s->shard, q->envoy);
     if (!s->node_id.n) s->node_id = str_make(xstrndup(q->node_id.p, q->node_id.n), q->node_id.n);
     if (!q->node_id.n || str_eq(q->node_id, s->node_id)) return true;
     deny(s, "and now as another one");

@@ -102,6 +102,7 @@ struct xds_refusal {
 };
 struct xds_proxy_status {
     struct str title, node_id, spiffe_id, view, address;
+    struct str envoy;    /* its version as it says itself: "1.40.0" */
     uint64_t accepted;   /* every change up to this revision is accepted, or refused and recorded */
     uint64_t resources;  /* it holds now */
     int64_t connected_s; /* unix */

@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         compare(whole->type_url, cut->type_url);
         compare(whole->nonce, cut->nonce);
         compare(whole->error_text, cut->error_text);
+        if (memcmp(whole->envoy, cut->envoy, sizeof whole->envoy)) abort();
         if (whole->subscribe.n != cut->subscribe.n || whole->initial.n != cut->initial.n) abort();
         for (size_t i = 0; i < whole->subscribe.n; i++) compare(whole->subscribe.v[i], cut->subscribe.v[i]);
         for (size_t i = 0; i < whole->initial.n; i++) compare(whole->initial.v[i].version, cut->initial.v[i].version);

@@ -202,6 +202,7 @@ struct ads_request {
     struct ads_resource held[64];                /* name and version */
     size_t n_held;
     size_t ballast; /* bytes of node.extensions */
+    int minor;      /* of Envoy's version 1.x.0; 0: not said */
 };
 
 static inline void ads_encode(struct buf *m, const struct ads_request *q)
@@ -210,6 +211,12 @@ static inline void ads_encode(struct buf *m, const struct ads_request *q)
     if (q->node) {
         pb_text(&part, 1, q->node);
         pb_text(&part, 2, "some-cluster");
+        if (q->minor) {
+            struct buf build SCOPED_BUF = {0};
+            char numbers[] = {1 << 3, 1, 2 << 3, (char)q->minor};
+            pb_bytes(&build, 1, str_make(numbers, sizeof numbers));
+            pb_bytes(&part, 8, buf_view(&build));
+        }
         if (q->ballast) {
             char *p = calloc(1, q->ballast);
             pb_bytes(&part, 9, str_make(p, q->ballast));

@@ -231,8 +231,7 @@ static void a_refusal_without_names_is_searched_by_halves(void **state)
     ads_answer(c, expect(c, "CDS +a +b"), "Unable to unpack");
     ads_answer(c, expect(c, "CDS +a"), "Unable to unpack");
     expect_ack(c, "CDS +b");
-    expect_ack(c, "CDS +c");
-    expect_ack(c, "CDS +d");
+    expect_ack(c, "CDS +c +d");
     assert_true(ads_is_silent(c));
     struct status_copy st = status_of(w);
     assert_int_equal(st.st.refusals.n, 1);
@@ -242,6 +241,104 @@ static void a_refusal_without_names_is_searched_by_halves(void **state)
     put(w, "p", XDS_CLUSTER, "d", "4b", NULL);
     publish(w);
     expect_ack(c, "CDS +b +d"); /* whole responses again */
+    ads_free(c);
+}
+
+static size_t refusals(struct world *w)
+{
+    struct status_copy st = status_of(w);
+    size_t n = st.st.refusals.n;
+    arena_free(st.a);
+    return n;
+}
+static void a_refused_response_with_removals_is_said_again_apart(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = synced(w);
+    put(w, "p", XDS_LISTENER, "l2", "good", NULL);
+    drop(w, "p", XDS_LISTENER, "l1");
+    publish(w);
+    ads_answer(c, expect(c, "LDS +l2 -l1"), "duplicate name l2 found in the union of added+removed resources");
+    expect_ack(c, "LDS -l1");
+    expect_ack(c, "LDS +l2");
+    assert_true(ads_is_silent(c));
+    assert_int_equal(refusals(w), 0);
+    put(w, "p", XDS_LISTENER, "l3", "bad", NULL);
+    drop(w, "p", XDS_LISTENER, "l2");
+    publish(w);
+    ads_answer(c, expect(c, "LDS +l3 -l2"), "no");
+    expect_ack(c, "LDS -l2");
+    ads_answer(c, expect(c, "LDS +l3"), "no");
+    assert_true(ads_is_silent(c));
+    assert_int_equal(refusals(w), 1);
+    put(w, "p", XDS_LISTENER, "l3", "mended", NULL);
+    put(w, "p", XDS_LISTENER, "l4", "4", NULL);
+    publish(w);
+    expect_ack(c, "LDS +l3 +l4");
+    assert_int_equal(refusals(w), 0);
+    ads_free(c);
+}
+static void a_refused_removal_is_searched_and_given_up(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = synced(w);
+    put(w, "p", XDS_LISTENER, "l2", "2", NULL);
+    put(w, "p", XDS_LISTENER, "l3", "3", NULL);
+    publish(w);
+    expect_ack(c, "LDS +l2 +l3");
+    for (int i = 1; i <= 3; i++) drop(w, "p", XDS_LISTENER, i == 1 ? "l1" : i == 2 ? "l2" : "l3");
+    publish(w);
+    ads_answer(c, expect(c, "LDS -l1 -l2 -l3"), "no");
+    ads_answer(c, expect(c, "LDS -l1 -l2"), "no");
+    ads_answer(c, expect(c, "LDS -l3"), "no");
+    expect_ack(c, "LDS -l1");
+    expect_ack(c, "LDS -l2");
+    assert_true(ads_is_silent(c));
+    assert_int_equal(refusals(w), 0);
+    put(w, "p", XDS_LISTENER, "l3", "3", NULL);
+    publish(w);
+    expect_ack(c, "LDS +l3");
+    ads_free(c);
+}
+static void only_who_heads_an_item_of_envoys_list_is_to_blame(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = synced(w);
+    put(w, "p", XDS_LISTENER, "b1", "1", NULL);
+    put(w, "p", XDS_LISTENER, "b2", "2", NULL);
+    put(w, "p", XDS_LISTENER, "g", "3", NULL);
+    publish(w);
+    ads_answer(c, expect(c, "LDS +b1 +b2 +g"),
+               "Error adding/updating listener(s) b1: g: is not b2:, b2: likewise g: x");
+    expect_ack(c, "LDS +g");
+    assert_true(ads_is_silent(c));
+    assert_int_equal(refusals(w), 2);
+    ads_free(c);
+}
+static struct ads *of_version(struct world *w, int minor)
+{
+    struct ads *c = ads_new(w->port, &w->pki, &w->alice);
+    ads_send(c, &(struct ads_request){.node = "pod-a", .type = XDS_LISTENER, .minor = minor});
+    return c;
+}
+static void another_version_of_envoy_gets_what_one_refused(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = of_version(w, 40);
+    ads_answer(c, expect(c, "LDS +l1"), "Error adding/updating listener(s) l1: unknown filter");
+    assert_true(ads_is_silent(c));
+    assert_int_equal(refusals(w), 1);
+    for (int i = 0; i < 3; i++) { /* whatever thread it lands on */
+        struct ads *d = of_version(w, 41), *e = of_version(w, 40);
+        expect_ack(d, "LDS +l1");
+        expect_ack(e, "LDS");
+        ads_free(d);
+        ads_free(e);
+    }
     ads_free(c);
 }
 
@@ -436,6 +533,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_update_is_not_offered_again_until_it_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(the_good_neighbours_of_a_refused_one_are_sent_again_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_without_names_is_searched_by_halves, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refused_response_with_removals_is_said_again_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refused_removal_is_searched_and_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_who_heads_an_item_of_envoys_list_is_to_blame, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_version_of_envoy_gets_what_one_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(endpoints_follow_their_cluster_and_listeners_wait_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(removals_come_last_and_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removal_that_waits_through_changes_of_the_view_is_said_once, setup, teardown),

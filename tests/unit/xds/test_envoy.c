@@ -289,6 +289,11 @@ static void envoy_becomes_live_updates_refuses_and_reconnects(void **state)
     WAIT_FOR(has_accepted(l, 0));
     WAIT_FOR(is_live(l));
     WAIT_FOR(body_is(l, l->port, "one"));
+    struct status_copy st = status_of(l->w);
+    unsigned major, minor;
+    assert_int_equal(sscanf(str_c(st.a, st.st.proxies.v[0].envoy), "%u.%u.", &major, &minor), 2);
+    assert_true(major == 1 && minor >= 40);
+    arena_free(st.a);
 
     give_endpoint(l, http_server_port(l->two));
     publish(l->w);
@@ -304,7 +309,7 @@ static void envoy_becomes_live_updates_refuses_and_reconnects(void **state)
     publish(l->w);
     WAIT_FOR(has_accepted(l, 1));
     WAIT_FOR(body_is(l, other, "two"));
-    struct status_copy st = status_of(l->w);
+    st = status_of(l->w);
     assert_true(str_is(st.st.refusals.v[0].resource, "bad"));
     assert_non_null(memmem(st.st.refusals.v[0].text.p, st.st.refusals.v[0].text.n, "no.such.Type", 12));
     arena_free(st.a);
