@@ -76,13 +76,19 @@ class TrafficMesh(local.Mesh):
     def status(self):
         return json.loads(self.verb("status", "-o", "json"))
 
-    def policy(self, *objects, permissive=False, egress=False, **sidecar):
-        """What is given is the whole policy, obeyed by every proxy when this returns."""
+    validity = "24h"
+
+    def policy_objects(self, *objects, permissive=False, egress=False, **sidecar):
+        """The whole policy with its MeshConfig."""
         config = {"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig",
                   "metadata": {"name": "osm-mesh-config", "namespace": "osm-system"},
                   "spec": {"traffic": {"enablePermissiveTrafficPolicyMode": permissive, "enableEgress": egress},
-                           "sidecar": sidecar, "certificate": {"serviceCertValidityDuration": "24h", "certKeyBitSize": 2048}}}
-        self.save("policy.yaml", "\n---\n".join(json.dumps(o) for o in (config, *objects)))
+                           "sidecar": sidecar, "certificate": {"serviceCertValidityDuration": self.validity, "certKeyBitSize": 2048}}}
+        return config, *objects
+
+    def policy(self, *objects, **settings):
+        """What is given is the whole policy, obeyed by every proxy when this returns."""
+        self.save("policy.yaml", "\n---\n".join(json.dumps(o) for o in self.policy_objects(*objects, **settings)))
         self.verb("wait", "--for", "accepted", "--timeout", "20s")
 
     def curl(self, who, url, *more):

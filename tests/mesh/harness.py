@@ -8,6 +8,8 @@ import threading
 
 from conftest import ACCESS, HERE, SPECS, eventually, local
 
+inside = local.inside
+
 PYTHON = "/usr/bin/python3"  # the one that Debian's packages serve
 SERVE_ALL = ["http:8080", "http:8081", "grpc:8082", "tcp:9000", "banner:9001"]
 WEB = [{"name": "http-web", "port": 80, "targetPort": "web"}, {"name": "http-side", "port": 81, "targetPort": 8081}]
