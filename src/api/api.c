@@ -117,11 +117,11 @@ struct api *api_new(const struct api_options *opt, struct err *err)
             opt->base, &(struct http_server_options){.unix_path = opt->unix_path, .routes = verb_routes, .arg = api},
             err);
     if (api->verbs)
-        api->health =
-            http_server_new(opt->base,
-                            &(struct http_server_options){
-                                .address = opt->address, .port = opt->port, .routes = health_routes, .arg = api},
-                            err);
+        api->health = http_server_new(
+            opt->base,
+            &(struct http_server_options){
+                .address = opt->address, .port = opt->port, .routes = health_routes, .arg = api, .is_counted = true},
+            err);
     if (api->health) return api;
     api_free(api);
     return NULL;

@@ -1,6 +1,9 @@
 #include "base/errcode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "base/metrics.h"
 
 /* Ascending. The older half keeps its meaning for those who look a code up from an old log. */
 static const struct errcode table[] = {
@@ -177,4 +180,19 @@ const struct errcode *errcode_table(size_t *n)
 {
     *n = sizeof table / sizeof *table;
     return table;
+}
+
+static struct metric count = {.name = "osm_error_err_code_count",
+                              .help = "Diagnostics given, by error code; an object whose diagnostics change gives all "
+                                      "of its own again",
+                              .type = METRIC_COUNTER,
+                              .labels = {"err_code"}};
+
+void errcode_count_init(void) { metric_register(&count); }
+
+void errcode_count(int code)
+{
+    char text[16];
+    snprintf(text, sizeof text, "E%04d", code);
+    metric_add(&count, 1, str_of(text), STR_NULL, STR_NULL, STR_NULL);
 }

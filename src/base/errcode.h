@@ -35,3 +35,6 @@ enum {
 const struct errcode *errcode_get(int code);
 /* The whole table in ascending order; |n| gets its length. */
 const struct errcode *errcode_table(size_t *n);
+/* Counts one occurrence in osm_error_err_code_count{err_code}; any thread. The first makes the metric known. */
+void errcode_count_init(void);
+void errcode_count(int code);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "controller/members.h"
+#include "controller/metrics.h"
 #include "controller/publish.h"
 #include "mesh/diag.h"
 #include "mesh/workload.h"
@@ -35,6 +36,7 @@ static void object_changed(void *arg, enum kind k, struct str key, const struct 
 {
     struct pipeline *p = arg;
     struct arena *a SCOPED_ARENA = arena_new();
+    metrics_object(k, old, now);
     if (!old != !now) {
         watch(p, &mesh_diag_cell, mesh_diag_key(a, k, key), now != NULL);
         if (k == KIND_SERVICE) watch(p, &plan_member_cell, key, now != NULL);
@@ -55,7 +57,9 @@ static void view_changed(struct pipeline *p, struct str workload, const struct p
 static void cell_changed(struct pipeline *p, const struct cell_change *c)
 {
     p->has_news = true;
-    if (c->kind == &mesh_pod_cell)
+    if (c->kind == &mesh_diag_cell)
+        metrics_diagnostics(c->value);
+    else if (c->kind == &mesh_pod_cell)
         members_pod(p->members, c->key, c->value, p->arena, &p->next);
     else if (c->kind == &plan_view_cell)
         view_changed(p, c->key, c->value);
@@ -86,6 +90,7 @@ static void publish_revision(struct pipeline *p)
     p->arena = arena_new();
     p->next = (struct xds_revision){0};
     p->has_news = false;
+    metrics_settled();
 }
 
 /* Runs for |budget_ns| (0: to the end). What comes into view makes further cells dirty; they belong to the same
@@ -121,6 +126,7 @@ uint64_t pipeline_revision(const struct pipeline *p) { return p->revision; }
 struct pipeline *pipeline_new(const struct pipeline_options *opt)
 {
     struct pipeline *p = xcalloc(1, sizeof *p);
+    metrics_init();
     p->opt = *opt;
     p->publish = publish_new();
     p->members = members_new(opt->sheet, p->publish);

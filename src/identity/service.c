@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/names.h"
 #include "identity/csr.h"
 #include "identity/limiter.h"
@@ -32,7 +33,7 @@ struct job {
     EVP_PKEY *key;
     struct token_subject subject;
     struct str chain;
-    int64_t issued, deadline_ns;
+    int64_t issued, deadline_ns, began_ns;
     struct event *timer;
     int status; /* of a step that failed, with |err| */
     struct err err;
@@ -59,6 +60,14 @@ struct identity_service {
     struct event *tick;
     _Atomic(bool) is_closing;
 };
+
+static const double seconds[] = {.1, .25, .5, 1, 2.5, 5, 10, 20, 40, 90, 0};
+static struct metric issued_count = {
+    .name = "osm_cert_issued_count", .help = "Certificates issued to pods", .type = METRIC_COUNTER};
+static struct metric issued_time = {.name = "osm_cert_issued_time",
+                                    .help = "Seconds from a pod's request to its certificate",
+                                    .type = METRIC_HISTOGRAM,
+                                    .buckets = seconds};
 
 /* ---- the certificate's life ---- */
 
@@ -129,6 +138,8 @@ static void job_answer(void *arg)
                  json_pack("{s:s%, s:s%, s:s%, s:I}", "chain", j->chain.p, j->chain.n, "bundle", s->trust.pem.p,
                            s->trust.pem.n, "bundle_id", s->trust.id.p, s->trust.id.n, "renew_after",
                            (json_int_t)renew));
+    metric_add(&issued_count, 1, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
+    metric_observe(&issued_time, (double)(clock_mono_ns() - j->began_ns) / 1e9, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
     log_info("certificate issued to %.*s.%.*s for pod %.*s", STR_FMT(j->subject.sa), STR_FMT(j->subject.ns),
              STR_FMT(j->subject.pod));
     job_end(j);
@@ -287,6 +298,7 @@ static void take_certificate(struct identity_service *s, struct h2_request *r)
     } else {
         struct job *j = xcalloc(1, sizeof *j);
         j->s = s;
+        j->began_ns = clock_mono_ns();
         j->arena = arena_new();
         j->address = str_dup(j->arena, r->peer->address);
         j->token = str_dup(j->arena, token);
@@ -449,6 +461,8 @@ struct identity_service *identity_service_new(const struct identity_options *opt
     s->opt = *opt;
     s->arena = arena_new();
     s->trust_domain = str_dup(s->arena, str_of(opt->trust_domain ? opt->trust_domain : NAME_TRUST_DOMAIN));
+    metric_register(&issued_count);
+    metric_register(&issued_time);
     limiter_init(&s->by_address, 20, 100);
     limiter_init(&s->by_pod, 1, 10);
     identity_service_set_validity(s, opt->validity_s);

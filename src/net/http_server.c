@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/metrics.h"
 #include "net/listen.h"
 
 enum { MAX_HEADERS = 16 << 10, MAX_BODY = 1 << 20, TIMEOUT_S = 30 };
@@ -20,6 +22,8 @@ struct http_internal {
     struct event *closed; /* the client's end of stream, only with on_gone */
     struct evkeyvalq query;
     bool has_query, is_chunked;
+    const char *route; /* that answers; NULL: none */
+    int64_t began;
     void (*on_gone)(void *arg);
     void *gone_arg;
 };
@@ -31,6 +35,7 @@ struct http_server {
     void *arg;
     char *unix_path;
     int fd;
+    bool is_counted;
     struct http_internal *open;
 };
 
@@ -47,6 +52,28 @@ static const char *method_name(enum evhttp_cmd_type type)
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (methods[i].type == type) return methods[i].name;
     return "";
+}
+
+/* The archived project's names and bounds; the path is the route's own, so that there are few. */
+static const double seconds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 0};
+static struct metric responses = {.name = "osm_http_response_total",
+                                  .help = "Answers of the controller's health and metrics server",
+                                  .type = METRIC_COUNTER,
+                                  .labels = {"code", "method", "path"}};
+static struct metric durations = {.name = "osm_http_response_duration",
+                                  .help = "Seconds from request to answer there",
+                                  .type = METRIC_HISTOGRAM,
+                                  .labels = {"code", "method", "path"},
+                                  .buckets = seconds};
+
+static void count(const struct http_internal *in, int status)
+{
+    char code[12];
+    if (!in->server->is_counted) return;
+    snprintf(code, sizeof code, "%d", status);
+    struct str method = str_of(in->x.method), path = in->route ? str_of(in->route) : S("other");
+    metric_add(&responses, 1, str_of(code), method, path, STR_NULL);
+    metric_observe(&durations, (double)(clock_mono_ns() - in->began) / 1e9, str_of(code), method, path, STR_NULL);
 }
 
 /* Ends our side; the request is the caller's to end. */
@@ -107,6 +134,7 @@ static struct http_internal *exchange_new(struct http_server *s, struct evhttp_r
     struct http_internal *in = xcalloc(1, sizeof *in);
     in->server = s;
     in->req = req;
+    in->began = clock_mono_ns();
     in->con = evhttp_request_get_connection(req);
     in->next = s->open;
     if (s->open) s->open->prev = in;
@@ -156,6 +184,7 @@ static void dispatch(struct http_exchange *x, const struct http_route *routes)
         path_known = true;
         if (!method_fits(r->method, x->method)) continue;
         x->rest = rest;
+        x->in->route = r->path;
         r->fn(x);
         return;
     }
@@ -186,7 +215,10 @@ struct http_server *http_server_new(struct event_base *base, const struct http_s
     int fd = open_socket(opt, err);
     if (fd < 0) return NULL;
     struct http_server *s = xcalloc(1, sizeof *s);
-    *s = (struct http_server){.base = base, .routes = opt->routes, .arg = opt->arg, .fd = fd};
+    *s = (struct http_server){
+        .base = base, .routes = opt->routes, .arg = opt->arg, .fd = fd, .is_counted = opt->is_counted};
+    if (s->is_counted) metric_register(&responses);
+    if (s->is_counted) metric_register(&durations);
     if (opt->unix_path) s->unix_path = xstrdup(opt->unix_path);
     s->http = evhttp_new(base);
     evhttp_set_max_headers_size(s->http, MAX_HEADERS);
@@ -240,6 +272,7 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
     struct evbuffer *out = evbuffer_new();
     evbuffer_add(out, body.p, body.n);
     if (content_type) http_reply_header(x, "Content-Type", content_type);
+    count(x->in, status);
     forget(x->in);
     evhttp_send_reply(req, status, NULL, out);
     evbuffer_free(out);
@@ -266,6 +299,7 @@ void http_reply_start(struct http_exchange *x, int status, const char *content_t
 {
     http_reply_header(x, "Content-Type", content_type);
     x->in->is_chunked = true;
+    count(x->in, status);
     evhttp_send_reply_start(x->in->req, status, NULL);
 }
 

@@ -37,6 +37,7 @@ struct http_server_options {
     const struct http_route *routes; /* static; first match wins. No route: 404; path with other methods: 405 */
     void *arg;
     size_t max_body; /* 0: 1 MiB */
+    bool is_counted; /* in osm_http_response_total and _duration */
 };
 MUST struct http_server *http_server_new(struct event_base *base, const struct http_server_options *opt,
                                          struct err *err);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/errcode.h"
 #include "base/log.h"
 #include "xds/internal.h"
 
@@ -163,6 +164,7 @@ void refusals_add(struct shard *d, const struct stream *s, const struct slot *sl
                               .version = slot->now->version}};
     log_warn("%.*s refused %.*s %.*s (from %.*s): %.*s", STR_FMT(q.r.node), STR_FMT(q.r.type_name),
              STR_FMT(q.r.resource), STR_FMT(q.r.origin), STR_FMT(text));
+    errcode_count(E_PROXY_REFUSED);
     keep(d, copy(&q, d->number));
     mailbox_post(d->server->owner, on_owner, copy(&q, 0));
 }

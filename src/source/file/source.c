@@ -154,6 +154,7 @@ static void doc_set_problems(struct doc *d, struct arena *a, struct source_probl
     arena_free(d->arena);
     d->arena = a;
     d->problems = problems;
+    for (each(p, problems)) errcode_count(p->code);
 }
 
 static void doc_accept(struct file_source *f, struct doc *d, struct str text, struct file_objects objects)
