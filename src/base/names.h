@@ -33,6 +33,7 @@ enum { UID_SIDECAR = 1500 };
 #define LABEL_IGNORE                  "openservicemesh.io/ignore"
 #define LABEL_CONTROL_PLANE           "control-plane"
 #define LABEL_PROXY_UUID              "osm-proxy-uuid"
+#define LABEL_POD_SECURITY            "pod-security.kubernetes.io/enforce"
 #define ANNOTATION_INJECT             "openservicemesh.io/sidecar-injection"
 #define ANNOTATION_METRICS            "openservicemesh.io/metrics"
 #define ANNOTATION_OUT_PORTS          "openservicemesh.io/outbound-port-exclusion-list"

@@ -155,3 +155,14 @@ struct inject_decision inject_decide(const struct inject_input *in, struct arena
     if (outside) return decided(INJECT_SKIP, str_of(outside));
     return decide_by_switch(in, a);
 }
+
+struct str inject_pod_security(struct str ns, struct kvs ns_labels, struct arena *a)
+{
+    struct str level = kvs_get(ns_labels, S(LABEL_POD_SECURITY));
+    if (!str_is(level, "baseline") && !str_is(level, "restricted")) return STR_NULL;
+    return str_fmt(a,
+                   "namespace %.*s enforces pod security level \"%.*s\", which refuses the container that captures "
+                   "traffic (capability NET_ADMIN): label the namespace " LABEL_POD_SECURITY
+                   "=privileged, or disable injection for its pods (annotation " ANNOTATION_INJECT ": disabled)",
+                   STR_FMT(ns), STR_FMT(level));
+}

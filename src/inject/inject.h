@@ -60,6 +60,11 @@ struct inject_decision inject_decide(const struct inject_input *in, struct arena
 MUST bool inject_patch(const struct inject_input *in, const struct inject_settings *set, struct arena *a,
                        json_t **patch, struct err *err);
 
+/* Why pods with a capture container cannot be made in a namespace with these labels: its pod security level refuses
+ * NET_ADMIN (https://kubernetes.io/docs/concepts/security/pod-security-standards/). One sentence in |a| with the way
+ * out; empty when it can. */
+struct str inject_pod_security(struct str ns, struct kvs ns_labels, struct arena *a);
+
 /* True when the pod carries our capture container and sidecar. */
 bool inject_is_injected(const json_t *pod);
 

@@ -2,6 +2,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct http_server {
     const struct http_route *routes;
     void *arg;
     char *unix_path;
+    SSL_CTX *tls;
     int fd;
     bool is_counted;
     struct http_internal *open;
@@ -210,6 +212,24 @@ static int open_socket(const struct http_server_options *opt, struct err *err)
     return listen_tcp(opt->address, opt->port, err);
 }
 
+static struct bufferevent *new_connection(struct event_base *base, void *arg)
+{
+    struct http_server *s = arg;
+    SSL *ssl = s->tls ? SSL_new(s->tls) : NULL;
+    if (!ssl) return NULL; /* evhttp then makes a plain one, or none when memory is out */
+    struct bufferevent *b =
+        bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    if (b) bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
+    return b;
+}
+
+void http_server_set_tls(struct http_server *s, SSL_CTX *tls)
+{
+    SSL_CTX_up_ref(tls);
+    SSL_CTX_free(s->tls);
+    s->tls = tls;
+}
+
 struct http_server *http_server_new(struct event_base *base, const struct http_server_options *opt, struct err *err)
 {
     int fd = open_socket(opt, err);
@@ -227,6 +247,10 @@ struct http_server *http_server_new(struct event_base *base, const struct http_s
     evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                             EVHTTP_REQ_HEAD | EVHTTP_REQ_PATCH);
     evhttp_set_gencb(s->http, on_request, s);
+    if (opt->tls) {
+        http_server_set_tls(s, opt->tls);
+        evhttp_set_bevcb(s->http, new_connection, s);
+    }
     evhttp_accept_socket_with_handle(s->http, fd);
     return s;
 }
@@ -237,6 +261,7 @@ void http_server_free(struct http_server *s)
     while (s->open) hang_up(s->open);
     if (s->unix_path) unlink(s->unix_path);
     evhttp_free(s->http);
+    SSL_CTX_free(s->tls);
     free(s->unix_path);
     free(s);
 }

@@ -1,10 +1,11 @@
 /* http_server.h - HTTP/1.1 on TCP or a Unix socket: health, metrics, the API of the verbs.
  *
- * A static table of routes over libevent's evhttp. Everything runs on the loop's thread. Limits: 16 kB of headers,
- * bodies as the options say (default 1 MiB), 30 s for a slow client. */
+ * A static table of routes over libevent's evhttp; HTTPS when the options have a context. Everything runs on the loop's
+ * thread. Limits: 16 kB of headers, bodies as the options say (default 1 MiB), 30 s for a slow client. */
 #pragma once
 #include <event2/event.h>
 #include <jansson.h>
+#include <openssl/ssl.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -37,12 +38,15 @@ struct http_server_options {
     const struct http_route *routes; /* static; first match wins. No route: 404; path with other methods: 405 */
     void *arg;
     size_t max_body; /* 0: 1 MiB */
+    SSL_CTX *tls;    /* counted; NULL: plain */
     bool is_counted; /* in osm_http_response_total and _duration */
 };
 MUST struct http_server *http_server_new(struct event_base *base, const struct http_server_options *opt,
                                          struct err *err);
 /* Closes; exchanges still open get their gone callback. The socket file is removed. NULL is fine. */
 void http_server_free(struct http_server *s);
+/* For connections from now on; counted. Only for a server that was made with a context. */
+void http_server_set_tls(struct http_server *s, SSL_CTX *tls);
 uint16_t http_server_port(const struct http_server *s);
 
 /* Query parameter, decoded, or STR_NULL. Header (any case), or STR_NULL. Both live as long as the exchange. */
