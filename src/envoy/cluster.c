@@ -3,23 +3,40 @@
 #define CLUSTER(x)       ENVOY__CONFIG__CLUSTER__V3__CLUSTER__##x
 #define HTTP_OPTIONS_KEY "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
+static const struct plan_connection no_limits = {0};
+
 /* Envoy's defaults would refuse the 1025th connection. */
-static PbCircuitBreakers *unlimited(struct arena *a)
+static PbU32 *limit(struct arena *a, struct opt_int n) { return pb_u32(a, n.is_set ? (uint32_t)n.v : UINT32_MAX); }
+
+static bool has_thresholds(const struct plan_connection *p)
 {
-    PbThresholds *t = NEW(a, Thresholds);
-    t->max_connections = t->max_pending_requests = t->max_requests = t->max_retries = pb_u32(a, UINT32_MAX);
-    PbCircuitBreakers *m = NEW(a, CircuitBreakers);
-    PB_ADD(a, m, thresholds, t);
-    return m;
+    return p->max_connections.is_set || p->max_pending.is_set || p->max_requests.is_set || p->max_retries.is_set;
 }
 
-/* HTTP/2 upstream when the application spoke HTTP/2, else HTTP/1.1. */
-static void speak_as_downstream(struct arena *a, PbCluster *c)
+void encode_connection(struct arena *a, PbCluster *c, const struct plan_connection *p)
+{
+    PbThresholds *t = NEW(a, Thresholds);
+    t->max_connections = limit(a, p->max_connections);
+    t->max_pending_requests = limit(a, p->max_pending);
+    t->max_requests = limit(a, p->max_requests);
+    t->max_retries = limit(a, p->max_retries);
+    t->track_remaining = has_thresholds(p);
+    c->circuit_breakers = NEW(a, CircuitBreakers);
+    PB_ADD(a, c->circuit_breakers, thresholds, t);
+    if (p->connect_timeout_ns) c->connect_timeout = pb_duration(a, p->connect_timeout_ns);
+}
+
+void encode_http_upstream(struct arena *a, PbCluster *c, const struct plan_connection *p)
 {
     PbDownstreamHttp *same = NEW(a, DownstreamHttp);
     same->http2_protocol_options = NEW(a, Http2Options);
     PbUpstreamHttp *m = NEW(a, UpstreamHttp);
     PB_ONE(m, use_downstream_protocol_config, same);
+    if (p->max_requests_per_connection.is_set) {
+        m->common_http_protocol_options = NEW(a, HttpOptions);
+        m->common_http_protocol_options->max_requests_per_connection =
+            pb_u32(a, (uint32_t)p->max_requests_per_connection.v);
+    }
     PbClusterOption *option = NEW(a, ClusterOption);
     option->key = HTTP_OPTIONS_KEY;
     option->value = ANY(a, m);
@@ -31,7 +48,7 @@ static PbCluster *cluster(struct arena *a, struct str name, int type)
     PbCluster *c = NEW(a, Cluster);
     c->name = pb_str(a, name);
     PB_ONE(c, type, type);
-    c->circuit_breakers = unlimited(a);
+    encode_connection(a, c, &no_limits);
     return c;
 }
 
@@ -62,7 +79,8 @@ void encode_cluster(struct encoder *e, const struct plan_cluster *p)
 {
     PbCluster *c = p->original_dst ? original_dst(e->a, p->name) : by_eds(e->a, p->name);
     c->transport_socket = encode_tls_upstream(e, p);
-    if (is_http(p->protocol)) speak_as_downstream(e->a, c);
+    encode_connection(e->a, c, &p->connection);
+    if (is_http(p->protocol)) encode_http_upstream(e->a, c, &p->connection);
     add(e, c, p->origin);
 }
 
@@ -72,7 +90,7 @@ void encode_local_cluster(struct encoder *e, const struct plan_chain *chain)
     struct plan_endpoint here = {.address = S("127.0.0.1"), .port = chain->port};
     PbCluster *c = cluster(a, chain->local_cluster, CLUSTER(DISCOVERY_TYPE__STATIC));
     c->load_assignment = encode_endpoints(a, chain->local_cluster, &here, 1);
-    if (is_http(chain->protocol)) speak_as_downstream(a, c);
+    if (is_http(chain->protocol)) encode_http_upstream(a, c, &no_limits);
     add(e, c, chain->origin);
 }
 

@@ -78,6 +78,11 @@ PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessag
 bool encode_is_open(const struct plan_chain *p);
 PbAssignment *encode_endpoints(struct arena *a, struct str cluster, const struct plan_endpoint *v, size_t n);
 
+/* cluster.c: what every cluster has, replacing what was there. Thresholds are counted so that they can be watched only
+ * where there are any. */
+void encode_connection(struct arena *a, PbCluster *c, const struct plan_connection *p);
+/* HTTP/2 upstream when the application spoke HTTP/2, else HTTP/1.1. */
+void encode_http_upstream(struct arena *a, PbCluster *c, const struct plan_connection *p);
 /* cluster.c, endpoint.c, listener.c, route.c: whole resources, added to the bundle. */
 void encode_cluster(struct encoder *e, const struct plan_cluster *c);
 void encode_local_cluster(struct encoder *e, const struct plan_chain *chain);

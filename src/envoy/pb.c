@@ -51,6 +51,13 @@ PbBool *pb_bool(struct arena *a, bool v)
     return m;
 }
 
+PbDuration *pb_duration(struct arena *a, int64_t ns)
+{
+    PbDuration *m = pb_seconds(a, ns / 1000000000);
+    m->nanos = (int32_t)(ns % 1000000000);
+    return m;
+}
+
 PbDuration *pb_seconds(struct arena *a, int64_t seconds)
 {
     PbDuration *m = NEW(a, Duration);

@@ -68,6 +68,7 @@
     X(ConfigSource, Envoy__Config__Core__V3__ConfigSource, envoy__config__core__v3__config_source) \
     X(Http1Options, Envoy__Config__Core__V3__Http1ProtocolOptions, envoy__config__core__v3__http1_protocol_options) \
     X(Http2Options, Envoy__Config__Core__V3__Http2ProtocolOptions, envoy__config__core__v3__http2_protocol_options) \
+    X(HttpOptions, Envoy__Config__Core__V3__HttpProtocolOptions, envoy__config__core__v3__http_protocol_options) \
     X(Format, Envoy__Config__Core__V3__SubstitutionFormatString, envoy__config__core__v3__substitution_format_string) \
     X(AccessLog, Envoy__Config__Accesslog__V3__AccessLog, envoy__config__accesslog__v3__access_log) \
     X(LogFilter, Envoy__Config__Accesslog__V3__AccessLogFilter, envoy__config__accesslog__v3__access_log_filter) \
@@ -176,3 +177,4 @@ PbAny *pb_any(struct arena *a, const ProtobufCMessage *m);
 PbU32 *pb_u32(struct arena *a, uint32_t v);
 PbBool *pb_bool(struct arena *a, bool v);
 PbDuration *pb_seconds(struct arena *a, int64_t seconds);
+PbDuration *pb_duration(struct arena *a, int64_t ns);

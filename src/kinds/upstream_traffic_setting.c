@@ -3,6 +3,8 @@
 #define U32    .min = 0, .max = UINT32_MAX
 #define STATUS .min = 400, .max = 599, .def = "429"
 #define GIVEN  FIELD_REQUIRED | FIELD_NOT_EMPTY
+#define MS     1000000
+#define HOUR   3600000000000
 static const char *const units[] = {"second", "minute", "hour", NULL};
 
 static const struct field named_fields[] = {
@@ -196,8 +198,8 @@ static const struct table route_table =
 #define HTTP __typeof__(((struct connection_settings *)0)->http)
 static const struct field tcp_fields[] = {
     FIELD(TCP, max_connections, "maxConnections", F_OPT_INT, U32, .doc = "The most connections."),
-    FIELD(TCP, connect_timeout_ns, "connectTimeout", F_DURATION, .def = "5s",
-          .doc = "How long to wait for a connection."),
+    FIELD(TCP, connect_timeout_ns, "connectTimeout", F_DURATION, .min = MS, .max = HOUR, .def = "5s",
+          .doc = "How long to wait for a connection, 1ms to 1h."),
 };
 static const struct table tcp_table = TABLE("TCPConnectionSettings", TCP, tcp_fields, .doc = "Connections.");
 static const struct field http_fields[] = {
@@ -232,5 +234,13 @@ static const struct field fields[] = {
     FIELD(struct upstream_traffic_setting, spec, "spec", F_INLINE, .sub = &spec_table, .flags = FIELD_REQUIRED,
           .doc = "The limits."),
 };
+
+bool upstream_host_is_service(struct str host, struct str *name, struct str *ns)
+{
+    *name = str_cut(&host, '.');
+    *ns = str_cut(&host, '.');
+    return name->n && ns->n && str_is(host, "svc.cluster.local");
+}
+
 const struct table upstream_traffic_setting_table =
     TABLE("UpstreamTrafficSetting", struct upstream_traffic_setting, fields, .doc = "Limits of the calls to one host.");

@@ -106,4 +106,7 @@ struct upstream_traffic_setting_spec {
 struct upstream_traffic_setting {
     struct upstream_traffic_setting_spec spec;
 };
+/* "store.shop.svc.cluster.local": the full name of a Service, the only form that rules one. The parts point into
+ * |host|. */
+bool upstream_host_is_service(struct str host, struct str *name, struct str *ns);
 KIND_ACCESSOR(upstream_traffic_setting, KIND_UPSTREAM_TRAFFIC_SETTING);

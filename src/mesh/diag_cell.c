@@ -8,6 +8,7 @@
 #include "mesh/service.h"
 #include "mesh/settings.h"
 #include "mesh/split.h"
+#include "mesh/upstream.h"
 #include "mesh/workload.h"
 
 struct subject_of_diag {
@@ -93,6 +94,21 @@ static void split_diags(const struct subject_of_diag *d)
     for (each(b, s->backends)) backend_diags(d, root, b->service);
 }
 
+static void upstream_diags(const struct subject_of_diag *d)
+{
+    const struct mesh_upstream *u = mesh_upstream_named(d->c, d->key);
+    if (!u) return;
+    diag_append(d->a, d->out, u->diags.v, u->diags.n);
+    if (!u->service.n) return;
+    const struct mesh_upstream *ruling = mesh_upstream(d->c, u->service);
+    if (ruling && !str_eq(ruling->title, u->title))
+        diag_error(d->a, d->out, E_CONFLICT, "%.*s rules Service %.*s and is older: this one does nothing",
+                   STR_FMT(ruling->title), STR_FMT(u->service));
+    const struct mesh_service *s = mesh_service(d->c, u->service);
+    if (!s || !s->in_mesh)
+        diag_error(d->a, d->out, E_ABSENT, "Service %.*s is not in the mesh: nothing is limited", STR_FMT(u->service));
+}
+
 /* What its runner says keeps it from running. */
 static void run_diags(const struct subject_of_diag *d, const struct kube_pod *p)
 {
@@ -137,8 +153,13 @@ static const struct {
     enum kind kind;
     void (*fn)(const struct subject_of_diag *d);
 } by_kind[] = {
-    {KIND_SERVICE, service_diags}, {KIND_TRAFFIC_TARGET, target_diags}, {KIND_TRAFFIC_SPLIT, split_diags},
-    {KIND_POD, pod_diags},         {KIND_ENDPOINT_SLICE, slice_diags},  {KIND_MESH_CONFIG, settings_diags},
+    {KIND_SERVICE, service_diags},
+    {KIND_TRAFFIC_TARGET, target_diags},
+    {KIND_TRAFFIC_SPLIT, split_diags},
+    {KIND_POD, pod_diags},
+    {KIND_ENDPOINT_SLICE, slice_diags},
+    {KIND_MESH_CONFIG, settings_diags},
+    {KIND_UPSTREAM_TRAFFIC_SETTING, upstream_diags},
 };
 
 static bool kind_of(struct str name, enum kind *out)

@@ -14,6 +14,7 @@ bool out_service_init(struct out_service *o, struct cell *c, struct str key, str
     if (o->reach.outside) return true;
     o->backing = mesh_backing(c, o->key);
     o->split = mesh_split(c, o->key);
+    o->upstream = mesh_upstream(c, o->key);
     return true;
 }
 
@@ -32,6 +33,12 @@ static struct str origin_of(struct out_service *o)
 {
     if (!o->split) return str_fmt(o->a, "Service %.*s", STR_FMT(o->key));
     return str_fmt(o->a, "%.*s; Service %.*s", STR_FMT(o->split->title), STR_FMT(o->key));
+}
+
+static struct str with_upstream(struct out_service *o, struct str origin)
+{
+    if (!o->upstream) return origin;
+    return str_fmt(o->a, "%.*s; %.*s", STR_FMT(o->upstream->title), STR_FMT(origin));
 }
 
 /* ---- clusters -------------------------------------------------------------------------------------------- */
@@ -56,7 +63,8 @@ static void add_cluster(struct out_service *o, const struct mesh_port *p, struct
     *cl = (struct plan_cluster){.name = name, .original_dst = o->service->headless, .protocol = p->protocol};
     cl->sni = plan_server_name(o->a, o->service->ns, o->service->name);
     cl->sans = sans_of(o, accounts);
-    cl->origin = str_fmt(o->a, "Service %.*s", STR_FMT(o->key));
+    cl->connection = plan_connection_of(o->upstream);
+    cl->origin = with_upstream(o, str_fmt(o->a, "Service %.*s", STR_FMT(o->key)));
 }
 
 /* ---- splits ---------------------------------------------------------------------------------------------- */

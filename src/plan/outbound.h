@@ -1,5 +1,6 @@
 /* outbound.h - what outbound and endpoints decide together about one Service and one reach. Private to the room. */
 #pragma once
+#include "mesh/upstream.h"
 #include "plan/reach.h"
 
 struct out_service {
@@ -8,8 +9,9 @@ struct out_service {
     struct str key; /* "ns/svc" */
     struct reach reach;
     const struct mesh_service *service;
-    const struct mesh_backing *backing; /* NULL when the Service is outside the mesh */
-    const struct mesh_split *split;     /* or NULL */
+    const struct mesh_backing *backing;   /* NULL when the Service is outside the mesh */
+    const struct mesh_split *split;       /* or NULL */
+    const struct mesh_upstream *upstream; /* or NULL */
 };
 
 /* False when there is nothing: no such Service, or it is on the other side of the mesh's border than the reach says. */

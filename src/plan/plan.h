@@ -16,6 +16,13 @@ struct plan_tls {
     struct strs cipher_suites, ecdh_curves;
 };
 
+/* Limits of one sidecar towards one cluster; beyond them a call is answered with 503, flag UO. Zeroed: none. */
+struct plan_connection {
+    struct opt_int max_connections, max_pending, max_requests, max_retries;
+    struct opt_int max_requests_per_connection; /* HTTP */
+    int64_t connect_timeout_ns;                 /* 0: Envoy's 5 s */
+};
+
 struct plan_cluster {
     struct str name;   /* "ns/svc|<port>": the Service's port for addresses, its target port for headless */
     struct str sni;    /* "svc.ns.svc.cluster.local" */
@@ -23,6 +30,7 @@ struct plan_cluster {
                         * nobody is ever issued */
     bool original_dst; /* headless: the address the client dialled; else EDS with cluster name = CLA name */
     int64_t protocol;  /* enum plan_protocol */
+    struct plan_connection connection;
     struct str origin;
 };
 struct plan_weight {

@@ -9,12 +9,23 @@ static const struct field tls_fields[] = {
 };
 static const struct table tls_table = TABLE("Tls", struct plan_tls, tls_fields);
 
+static const struct field connection_fields[] = {
+    FIELD(struct plan_connection, max_connections, "maxConnections", F_OPT_INT),
+    FIELD(struct plan_connection, max_pending, "maxPending", F_OPT_INT),
+    FIELD(struct plan_connection, max_requests, "maxRequests", F_OPT_INT),
+    FIELD(struct plan_connection, max_retries, "maxRetries", F_OPT_INT),
+    FIELD(struct plan_connection, max_requests_per_connection, "maxRequestsPerConnection", F_OPT_INT),
+    FIELD(struct plan_connection, connect_timeout_ns, "connectTimeout", F_DURATION),
+};
+const struct table plan_connection_table = TABLE("Connection", struct plan_connection, connection_fields);
+
 static const struct field cluster_fields[] = {
     FIELD(struct plan_cluster, name, "name", F_STR),
     FIELD(struct plan_cluster, sni, "sni", F_STR),
     FIELD(struct plan_cluster, sans, "sans", F_STRS),
     FIELD(struct plan_cluster, original_dst, "originalDst", F_BOOL),
     FIELD(struct plan_cluster, protocol, "protocol", F_INT),
+    FIELD(struct plan_cluster, connection, "connection", F_INLINE, .sub = &plan_connection_table),
     FIELD(struct plan_cluster, origin, "origin", F_STR),
 };
 static const struct table cluster_table = TABLE("Cluster", struct plan_cluster, cluster_fields);

@@ -6,6 +6,7 @@
 #include "kinds/service.h"
 #include "kinds/traffic_split.h"
 #include "kinds/traffic_target.h"
+#include "kinds/upstream_traffic_setting.h"
 
 struct terms {
     const struct object *o;
@@ -57,6 +58,13 @@ static void split_terms(struct terms *t, const struct traffic_split *s)
     for (each(b, s->spec.backends)) add(t, INDEX_SPLITS_BY_SERVICE, in_ns(t, short_name(b->service)));
 }
 
+static void upstream_terms(struct terms *t, const struct upstream_traffic_setting *u)
+{
+    struct str name, ns;
+    if (upstream_host_is_service(u->spec.host, &name, &ns) && str_eq(ns, t->o->meta.ns))
+        add(t, INDEX_UPSTREAMS_BY_SERVICE, in_ns(t, name));
+}
+
 static int by_index_and_key(const void *a, const void *b)
 {
     const struct index_term *x = a, *y = b;
@@ -92,6 +100,9 @@ struct index_terms index_terms_of(const struct object *o, struct arena *a)
         break;
     case KIND_TRAFFIC_SPLIT:
         split_terms(&t, traffic_split_of(o));
+        break;
+    case KIND_UPSTREAM_TRAFFIC_SETTING:
+        upstream_terms(&t, upstream_traffic_setting_of(o));
         break;
     case KIND_POD:
         add(&t, INDEX_PODS_BY_ACCOUNT, in_ns(&t, kube_pod_service_account(kube_pod_of(o))));

@@ -45,6 +45,8 @@ enum store_index {
                                  * sorted map's first) → Service keys: a pod asks once per label of its own */
     INDEX_SPLITS_BY_SERVICE,    /* key "ns/svc" → TrafficSplit keys of that namespace that name the Service as root or
                                  * backend, in any dotted form: the text before the first dot counts */
+    INDEX_UPSTREAMS_BY_SERVICE, /* key "ns/svc" → UpstreamTrafficSetting keys of that namespace whose host is its full
+                                 * name */
     INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
 };
 /* Keys in byte order, valid during this computation; only membership is recorded, not the objects' contents. Empty
