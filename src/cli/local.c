@@ -18,7 +18,7 @@ static const char help_all[] =
     "  apply -f FILE                 check FILE and copy it into the folder\n"
     "  delete -f FILE                take FILE's objects out of the folder\n"
     "  logs POD [-c CONTAINER] [-f]  what a container prints\n"
-    "  exec POD [-c C] -- COMMAND    run a command in a container\n"
+    "  exec POD [-t] -- COMMAND      run a command in a container, with -t on a terminal\n"
     "  port-forward POD [LOCAL:]PORT a port of a pod on 127.0.0.1\n"
     "\n"
     "POD is NS/POD, -n NS POD, or deploy/NAME. Each verb answers -h. Everything else is the ordinary verb: osm "

@@ -21,3 +21,6 @@ json_t *local_request(const char *op, const struct local_pod *p);
 int local_open(const char *state, struct err *err);
 /* Sends and takes the first answer; NULL with err. */
 json_t *local_ask(int fd, const json_t *request, int *got, struct err *err);
+/* Joins this terminal to the one that a container opens and sends over the socket |console|; the session's last
+ * answer (a new reference), or NULL with err. This terminal is as it was when it returns. */
+json_t *local_terminal(int control, int console, struct err *err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,9 +25,11 @@ static const char help_logs[] =
     "  -f   stay and print what comes; the sidecar's access log is -c envoy\n\n"
     "Examples:\n  osm local logs bookbuyer/bookbuyer -f\n  osm local logs -n bookstore deploy/bookstore-v1 -c envoy\n";
 static const char help_exec[] =
-    "Usage: osm local exec POD [-n NS] [-c CONTAINER] [--state DIR] -- COMMAND [ARGUMENT...]\n\n"
-    "Runs COMMAND in the container with this terminal's streams, and exits as it does.\n\n"
-    "Example:\n  osm local exec default/web -- curl -s http://api.other:8080/\n";
+    "Usage: osm local exec POD [-n NS] [-c CONTAINER] [-t] [--state DIR] -- COMMAND [ARGUMENT...]\n\n"
+    "Runs COMMAND in the container with the streams of this program, and exits as it does.\n\n"
+    "  -t   on a terminal of its own, for shells and editors (-i -t is understood, too)\n\n"
+    "Examples:\n  osm local exec default/web -- curl -s http://api.other:8080/\n"
+    "  osm local exec -t deploy/web -- bash\n";
 static const char help_forward[] =
     "Usage: osm local port-forward POD [LOCAL:]PORT [-n NS] [--state DIR]\n\n"
     "Listens on 127.0.0.1:LOCAL (default: PORT; 0: any) and connects to the pod's own 127.0.0.1:PORT.\n\n"
@@ -43,7 +46,7 @@ static const struct option options[] = {{"namespace", required_argument, NULL, '
 struct words {
     struct local_pod pod;
     const char *state;
-    bool follow, help;
+    bool follow, terminal, help;
 };
 
 /* Options may stand before and behind POD, but not behind "--". False: one is not known. */
@@ -60,8 +63,10 @@ static bool take_options(int argc, char **argv, struct words *w)
             w->help = true;
         else if (c == OPT_STATE)
             w->state = optarg;
-        else if (c == 'i' || c == 't')
-            continue; /* habit: the streams are always this terminal's */
+        else if (c == 't')
+            w->terminal = true;
+        else if (c == 'i')
+            continue; /* habit: the streams are always connected */
         else
             return false;
     }
@@ -131,25 +136,39 @@ int local_logs(int argc, char **argv)
 
 /* ---- exec ---- */
 
+/* The session's last answer: {"exit"}; NULL with err. */
+static json_t *await_end(int fd, int console, struct err *err)
+{
+    json_t *started = control_receive(fd, NULL, err);
+    if (!started || doc_at(started, "exit")) return started;
+    json_decref(started);
+    return console >= 0 ? local_terminal(fd, console, err) : control_receive(fd, NULL, err);
+}
+
 int local_exec(int argc, char **argv)
 {
     struct words w = {0};
     struct err err = {0};
-    int streams[3] = {0, 1, 2};
+    int streams[4] = {0, 1, 2, -1}, ends[2] = {-1, -1};
     if (!take_options(argc, argv, &w))
         return verb_usage("local exec", "an option is not known; a command's own stand behind --");
     if (w.help) return fputs(help_exec, stdout), 0;
     if (!w.pod.pod || argc - optind < 2) return verb_usage("local exec", "a pod and, behind --, a command are needed");
-    int fd SCOPED_FD = local_open(w.state, &err);
+    if (w.terminal && !isatty(0)) {
+        fputs("osm local exec: the input is no terminal, so -t has no effect\n", stderr);
+        w.terminal = false;
+    }
+    if (w.terminal && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return verb_fail("cannot make a socket pair");
+    int console SCOPED_FD = ends[0], fd SCOPED_FD = local_open(w.state, &err);
     json_t *ask SCOPED_JSON = local_request("exec", &w.pod), *words = json_array();
     for (int i = optind + 1; i < argc; i++) json_array_append_new(words, json_string(argv[i]));
     json_object_set_new(ask, "argv", words);
-    if (fd < 0 || !control_send(fd, ask, streams, 3, &err)) return verb_fail("%s", err.text);
-    for (;;) {
-        json_t *answer SCOPED_JSON = control_receive(fd, NULL, &err);
-        if (!answer) return verb_fail("%s", err.text);
-        if (doc_at(answer, "exit")) return (int)doc_int(answer, "exit", 1);
-    }
+    streams[3] = ends[1];
+    if (fd < 0 || !control_send(fd, ask, streams, w.terminal ? 4 : 3, &err)) return verb_fail("%s", err.text);
+    if (ends[1] >= 0) close(ends[1]);
+    json_t *answer SCOPED_JSON = await_end(fd, console, &err);
+    return answer ? (int)doc_int(answer, "exit", 1) : verb_fail("%s", err.text);
 }
 
 /* ---- port-forward ---- */

@@ -1,8 +1,13 @@
 """Pods outside the mesh: network, names, volumes, workloads, probes, verbs, and that nothing is left."""
+import fcntl
 import os
+import pty
+import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 import urllib.request
@@ -191,6 +196,30 @@ def test_a_stateful_set_has_names_order_and_kept_claims(mesh):
     eventually(lambda: set(mesh.pods("db-")) == {"db-0"})
 
 
+def test_a_name_of_many_addresses_is_answered_whole(mesh):
+    """More than 512 bytes: the resolver asks again over TCP."""
+    addresses = [f"10.244.77.{i}" for i in range(1, 101)]
+    endpoints = "".join(f"- {{addresses: [{a}]}}\n" for a in addresses)
+    mesh.save("app.yaml", WEB + f"""
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: many}}
+spec: {{clusterIP: None, ports: [{{port: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: many-1, labels: {{kubernetes.io/service-name: many}}}}
+addressType: IPv4
+ports: [{{port: 80}}]
+endpoints:
+{endpoints}""")
+    mesh.up(*OUT)
+    mesh.ready("client")
+    ask = "import socket; print(*sorted({a[4][0] for a in socket.getaddrinfo('many', 80)}))"
+    assert mesh.exec("client", "python3", "-c", ask).stdout.split() == sorted(addresses)
+
+
 def test_a_job_completes_and_a_failing_one_waits(mesh):
     mesh.save("jobs.yaml", """
 apiVersion: batch/v1
@@ -362,6 +391,7 @@ def test_verbs_exec_logs_port_forward_apply_delete(mesh, tmp_path):
     mesh.ready("client")
     done = mesh.osm("exec", "-n", "default", "client", "--", "sh", "-c", "cat; echo err >&2; exit 7", input="in\n")
     assert (done.returncode, done.stdout, done.stderr) == (7, "in\n", "err\n")
+    on_a_terminal(mesh)
     missing = mesh.exec("client", "nonesuch")
     assert missing.returncode == 1 and "there is no command 'nonesuch'" in missing.stderr
     assert "there is no pod" in mesh.exec("nobody", "true").stderr
@@ -387,6 +417,27 @@ def test_verbs_exec_logs_port_forward_apply_delete(mesh, tmp_path):
     extra.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n")
     refused = mesh.osm("apply", "-f", str(extra))
     assert refused.returncode == 1 and "extra.yaml:4" in refused.stderr and not (mesh.dir / "extra.yaml").exists()
+
+
+def on_a_terminal(mesh):
+    """exec -t: job control, the size of this terminal, and what is typed reaches the command."""
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    before = termios.tcgetattr(inner)
+    shell = subprocess.Popen([find_osm(), "local", "exec", "-it", "client", "--", "bash", "--norc", "-i"], env=mesh.env, stdin=inner, stdout=inner, stderr=inner)
+    seen = b""
+    def until(text):
+        nonlocal seen
+        while text not in seen:
+            assert select.select([outer], [], [], 20)[0], seen
+            seen += os.read(outer, 4096)
+    until(b"# ")
+    os.write(outer, b"tty; stty size; jobs -l; test -t 2 && echo on-$TERM; exit 5\n")
+    until(b"on-xterm\r\n")
+    assert shell.wait(20) == 5
+    assert b"/dev/pts/0" in seen and b"33 77" in seen and b"no job control" not in seen
+    assert termios.tcgetattr(inner) == before
+    os.close(outer), os.close(inner)
 
 
 def test_bad_input_is_one_sentence_and_the_rest_runs_on(mesh):

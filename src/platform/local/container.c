@@ -124,6 +124,7 @@ bool container_process(struct container *c, struct arena *a, struct process_spec
     if (is_ours(c)) in.image = (struct kvs){own_env, sizeof own_env / sizeof *own_env};
     if (!identity(c, image, a, out, err) || !env_build(&in, a, &env, err)) return false;
     if (!env_has(env, S("HOME="))) list_push(a, &more, out->uid ? S("HOME=/") : S("HOME=/root"));
+    if (out->console >= 0 && !env_has(env, S("TERM="))) list_push(a, &more, S("TERM=xterm"));
     out->env = c_strings(a, env, more);
     const char *cwd = doc_cstr(c->spec, "workingDir");
     out->cwd = cwd ? cwd : image && image->working_dir.n ? str_c(a, image->working_dir) : "/";
@@ -188,8 +189,8 @@ static pid_t probe_exec(void *arg, const char *const *argv)
     struct container *c = arg;
     struct err err = {0};
     struct process p;
-    int none[3] = {-1, -1, -1};
-    if (!pod_exec(c->pod, c->name, argv, none, &p, &err)) return 0;
+    struct exec_streams none = {-1, -1, -1, -1};
+    if (!pod_exec(c->pod, c->name, argv, &none, &p, &err)) return 0;
     close(p.status);
     return p.pid;
 }
@@ -305,7 +306,7 @@ static bool try_start(struct container *c, struct err *err)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct root_spec root;
-    struct process_spec spec = {.in = -1};
+    struct process_spec spec = {.in = -1, .console = -1};
     if (!container_process(c, a, &spec, err) || !file_system(c, a, &root, err)) return false;
     if (!c->log)
         c->log = log_file_new(c->pod->host->base, str_fmt(a, "%s/%.*s.log", c->pod->log_dir, STR_FMT(c->name)).p, err);

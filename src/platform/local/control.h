@@ -3,7 +3,9 @@
  *
  *   {"op":"status"}                              → {"pid","dir","pods":[…]}
  *   {"op":"logs","pod","namespace","container"}  → {"path"}: the verb reads the file itself
- *   {"op":"exec", …, "argv":[…]} + 3 descriptors → {"started":true}, later {"exit":N}; hanging up kills it
+ *   {"op":"exec", …, "argv":[…]} + 3 descriptors → {"started":true}, later {"exit":N}; hanging up kills it. With a
+ *                                                  fourth, a socket of packets, the command runs on a terminal, whose
+ *                                                  other side is sent there: {"terminal":true} + 1 descriptor
  *   {"op":"connect", …, "port":N}                → {} + a connected socket
  *   {"op":"down"}                                → {}, and the supervisor ends
  * A failure is {"error": sentence}. */

@@ -117,8 +117,9 @@ static void answer_exec(struct session *s, const json_t *m, const int *fds, int 
     const json_t *words = doc_at(m, "argv");
     const char **argv = arena_array(a, const char *, json_array_size(words) + 1);
     for (size_t i = 0; i < json_array_size(words); i++) argv[i] = json_string_value(json_array_get(words, i));
-    bool ok = p && (n == 3 && argv[0] && !s->process.pid)
-                  ? pod_exec(p, doc_text(m, "container"), argv, fds, &s->process, &err)
+    struct exec_streams streams = {fds[0], fds[1], fds[2], n == 4 ? fds[3] : -1};
+    bool ok = p && (n >= 3 && argv[0] && !s->process.pid)
+                  ? pod_exec(p, doc_text(m, "container"), argv, &streams, &s->process, &err)
               : p ? err_set(&err, "exec needs a command and three streams")
                   : false;
     if (!ok) return reply_error(s, &err);
@@ -139,7 +140,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     struct session *s = arg;
-    int fds[CONTROL_FDS], n;
+    int fds[CONTROL_FDS] = {-1, -1, -1, -1}, n;
     json_t *m SCOPED_JSON = control_read(fd, fds, &n);
     struct str op = doc_text(m, "op");
     struct err err = {0};

@@ -1,4 +1,4 @@
-/* dns.h - the DNS server of the pods, over UDP, on the outer address. */
+/* dns.h - the DNS server of the pods, over UDP and TCP, on the outer address. */
 #pragma once
 #include <event2/event.h>
 

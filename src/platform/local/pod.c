@@ -398,8 +398,8 @@ bool pod_is_finished(const struct pod *p) { return p->stage != STAGE_RUN && !p->
 
 /* ---- other processes in it ---- */
 
-bool pod_exec(struct pod *p, struct str name, const char *const *argv, const int fds[3], struct process *out,
-              struct err *err)
+bool pod_exec(struct pod *p, struct str name, const char *const *argv, const struct exec_streams *streams,
+              struct process *out, struct err *err)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct container *found = NULL;
@@ -408,7 +408,12 @@ bool pod_exec(struct pod *p, struct str name, const char *const *argv, const int
     if (!found) return err_set(err, "pod %.*s has no container '%.*s'", STR_FMT(p->key), STR_FMT(name));
     if (found->phase != CONTAINER_RUNNING)
         return err_set(err, "container %.*s of pod %.*s is not running", STR_FMT(found->name), STR_FMT(p->key));
-    struct process_spec spec = {.join = found->process.pid, .argv = argv, .in = fds[0], .out = fds[1], .err = fds[2]};
+    struct process_spec spec = {.join = found->process.pid,
+                                .argv = argv,
+                                .in = streams->in,
+                                .out = streams->out,
+                                .err = streams->err,
+                                .console = streams->console};
     return container_process(found, a, &spec, err) && process_start(&spec, out, err);
 }
 

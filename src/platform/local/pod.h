@@ -58,9 +58,13 @@ bool pod_is_ready(const struct pod *p);
 bool pod_is_deleting(const struct pod *p);
 bool pod_is_finished(const struct pod *p); /* Succeeded or Failed */
 
-/* Starts |argv| in container |name| (empty: the first) on the given descriptors, with the container's environment
- * and user. Returns a running process; its end is told by the reaper. */
-MUST bool pod_exec(struct pod *p, struct str name, const char *const *argv, const int fds[3], struct process *out,
-                   struct err *err);
+/* Descriptors, -1: none. With |console| the process has a terminal in place of the three (process.h). */
+struct exec_streams {
+    int in, out, err, console;
+};
+/* Starts |argv| in container |name| (empty: the first) on |streams|, with the container's environment and user.
+ * Returns a running process; its end is told by the reaper. */
+MUST bool pod_exec(struct pod *p, struct str name, const char *const *argv, const struct exec_streams *streams,
+                   struct process *out, struct err *err);
 /* A TCP connection to the pod's own 127.0.0.1:|port|, made in its network namespace; -1 with err. Blocks briefly. */
 int pod_connect(struct pod *p, int port, struct err *err);

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 #include "base/file.h"
 #include "platform/local/capability.h"
+#include "platform/local/control.h"
 #include "platform/local/net.h"
 
 enum { CODE_NOT_STARTED = 128 };
@@ -47,9 +49,22 @@ static bool enter_namespaces(const struct process_spec *spec, const struct doors
     return inside || err_errno(err, errno, "cannot enter the container");
 }
 
+/* A terminal out of the container's own /dev; it becomes the one that controls this process. */
+static int terminal_open(const struct process_spec *spec, struct err *err)
+{
+    int outer SCOPED_FD = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    json_t *message SCOPED_JSON = json_pack("{s:b}", "terminal", 1);
+    if (outer < 0 || unlockpt(outer) < 0) return err_errno(err, errno, "cannot open a terminal in the container"), -1;
+    int inner = ioctl(outer, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    if (inner < 0 || ioctl(inner, TIOCSCTTY, 0) < 0 || fchown(inner, spec->uid, (gid_t)-1) < 0)
+        return err_errno(err, errno, "cannot take the terminal over"), -1;
+    return control_send(spec->console, message, &outer, 1, err) ? inner : -1;
+}
+
 static bool place_streams(const struct process_spec *spec, int status, struct err *err)
 {
     int given[3] = {spec->in, spec->out, spec->err};
+    if (spec->console >= 0 && (given[0] = given[1] = given[2] = terminal_open(spec, err)) < 0) return false;
     for (int i = 0; i < 3; i++) {
         int fd = given[i] >= 0 ? fcntl(given[i], F_DUPFD, 10) : open("/dev/null", O_RDWR);
         if (fd < 0) return err_errno(err, errno, "cannot open a standard stream");

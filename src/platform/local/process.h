@@ -22,6 +22,9 @@ struct process_spec {
     uint64_t capabilities;
     bool no_new_privs;
     int in, out, err; /* descriptors; -1: /dev/null */
+    /* A socket of packets; -1: none. The process gets a new terminal of the container instead of the three streams,
+     * and the terminal's other side is sent there (control.h). */
+    int console;
 };
 
 struct process {

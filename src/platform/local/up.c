@@ -147,7 +147,8 @@ bool local_up(const struct local_options *opt, struct err *err)
     struct arena *a SCOPED_ARENA = arena_new();
     struct state state = state_paths(a, opt->state);
     int host_net SCOPED_FD = opt->outward ? open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
-    struct supervisor_options o = {.local = opt, .state = &state, .osm = real(a, "/proc/self/exe"), .host_net = host_net};
+    struct supervisor_options o = {
+        .local = opt, .state = &state, .osm = real(a, "/proc/self/exe"), .host_net = host_net};
     struct stat st;
     int ends[4];
     if (!check_machine(a, err)) return false;
