@@ -1,7 +1,6 @@
-#include <arpa/inet.h>
-
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/cidr.h"
 #include "base/errcode.h"
 #include "base/field_dec.h"
 #include "base/regex.h"
@@ -72,14 +71,10 @@ static bool text_of(struct dec *d, const struct node *n, const struct at *at, st
     return true;
 }
 
-static bool is_cidr(struct arena *a, struct str s)
+static bool is_cidr(struct str s)
 {
-    unsigned char addr[16];
-    struct str ip = str_cut(&s, '/');
-    bool v6 = str_find(ip, ':') >= 0;
-    int64_t bits;
-    return s.p && inet_pton(v6 ? AF_INET6 : AF_INET, str_c(a, ip), addr) == 1 && s.p[0] != '-' &&
-           str_to_i64(s, 0, v6 ? 128 : 32, &bits);
+    struct cidr c;
+    return str_find(s, '/') >= 0 && cidr_parse(s, &c);
 }
 
 static struct str names_text(struct dec *d, const char *const *names)
@@ -122,7 +117,7 @@ static bool check_text(struct dec *d, const struct field *f, const struct node *
 {
     if (s.n == 0) return !(f->flags & FIELD_NOT_EMPTY) || dec_wrong(d, n, at, "must not be empty");
     if (f->names && dec_name_index(f, s) < 0) return wrong_name(d, f, n, at, s);
-    if ((f->flags & FIELD_CIDR) && !is_cidr(d->a, s))
+    if ((f->flags & FIELD_CIDR) && !is_cidr(s))
         return dec_wrong(d, n, at, "\"%.*s\" is not an address range; write it as 10.0.0.0/8", STR_FMT(s));
     if ((f->flags & FIELD_REGEX) && !check_regex(d, n, at, s)) return false;
     if (f->pattern && !regex_matches_const(f->pattern, s))

@@ -67,8 +67,6 @@ static PbCluster *by_eds(struct arena *a, struct str name)
     return c;
 }
 
-static bool is_http(int64_t protocol) { return protocol == PLAN_HTTP || protocol == PLAN_GRPC; }
-
 static void add(struct encoder *e, const PbCluster *c, struct str origin)
 {
     struct envoy_resource r = {.type = ENVOY_CLUSTER, .name = str_of(c->name), .origin = origin};
@@ -80,18 +78,18 @@ void encode_cluster(struct encoder *e, const struct plan_cluster *p)
     PbCluster *c = p->original_dst ? original_dst(e->a, p->name) : by_eds(e->a, p->name);
     c->transport_socket = encode_tls_upstream(e, p);
     encode_connection(e->a, c, &p->connection);
-    if (is_http(p->protocol)) encode_http_upstream(e->a, c, &p->connection);
+    if (encode_is_http(p->protocol)) encode_http_upstream(e->a, c, &p->connection);
     add(e, c, p->origin);
 }
 
-void encode_local_cluster(struct encoder *e, const struct plan_chain *chain)
+void encode_local_cluster(struct encoder *e, struct str name, int64_t port, bool is_http, struct str origin)
 {
     struct arena *a = e->a;
-    struct plan_endpoint here = {.address = S("127.0.0.1"), .port = chain->port};
-    PbCluster *c = cluster(a, chain->local_cluster, CLUSTER(DISCOVERY_TYPE__STATIC));
-    c->load_assignment = encode_endpoints(a, chain->local_cluster, &here, 1);
-    if (is_http(chain->protocol)) encode_http_upstream(a, c, &no_limits);
-    add(e, c, chain->origin);
+    struct plan_endpoint here = {.address = S("127.0.0.1"), .port = port};
+    PbCluster *c = cluster(a, name, CLUSTER(DISCOVERY_TYPE__STATIC));
+    c->load_assignment = encode_endpoints(a, name, &here, 1);
+    if (is_http) encode_http_upstream(a, c, &no_limits);
+    add(e, c, origin);
 }
 
 void encode_base_clusters(struct encoder *e, const struct plan_base *b)

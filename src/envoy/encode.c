@@ -41,15 +41,39 @@ void envoy_encode_endpoints(struct arena *a, const struct plan_endpoints *p, str
     finish(out);
 }
 
+static bool has_ingress(const struct plan_inbound *p, struct str local_cluster)
+{
+    for (each(i, p->ingress))
+        if (str_eq(i->local_cluster, local_cluster)) return true;
+    return false;
+}
+
+static bool has_chain(const struct plan_inbound *p, struct str local_cluster)
+{
+    for (each(c, p->chains))
+        if (encode_is_open(c) && str_eq(c->local_cluster, local_cluster)) return true;
+    return false;
+}
+
+/* A chain of the mesh and one for ingress share the port's cluster. */
+static void local_clusters(struct encoder *e, const struct plan_inbound *p)
+{
+    for (each(c, p->chains))
+        if (encode_is_open(c))
+            encode_local_cluster(e, c->local_cluster, c->port,
+                                 encode_is_http(c->protocol) || has_ingress(p, c->local_cluster), c->origin);
+    for (each(i, p->ingress))
+        if (!has_chain(p, i->local_cluster)) encode_local_cluster(e, i->local_cluster, i->port, true, i->origin);
+}
+
 void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct envoy_bundle *out)
 {
     struct encoder e = {.a = a, .tls = &p->tls, .out = out};
     encode_inbound_listener(&e, p);
-    for (each(chain, p->chains)) {
-        if (!encode_is_open(chain)) continue;
-        encode_local_cluster(&e, chain);
-        if (chain->route_config.n) encode_inbound_route(&e, chain);
-    }
+    local_clusters(&e, p);
+    for (each(chain, p->chains))
+        if (encode_is_open(chain) && chain->route_config.n) encode_inbound_route(&e, chain);
+    for (each(i, p->ingress)) encode_ingress_route(&e, i);
     finish(out);
 }
 

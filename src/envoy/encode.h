@@ -26,6 +26,8 @@ struct encoder {
     PbAccessLog *request_log; /* equal everywhere: made once */
 };
 
+static inline bool encode_is_http(int64_t protocol) { return protocol == PLAN_HTTP || protocol == PLAN_GRPC; }
+
 /* Ends the process, in every build, when something that would open access is about to be encoded. */
 void encode_check(bool ok, const char *why);
 /* Adds a finished resource; |r| has everything but the bytes. */
@@ -42,10 +44,16 @@ PbConfigSource *encode_ads(struct arena *a);
 PbTransportSocket *encode_tls_upstream(struct encoder *e, const struct plan_cluster *c);
 /* Asks for a client certificate; |sans| limits who, NULL for everyone of the mesh. */
 PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *sans);
+/* For callers outside the mesh; HTTP/2 and HTTP/1.1. */
+PbTransportSocket *encode_tls_ingress(struct encoder *e, const struct plan_ingress *p);
 
 /* rbac.c. Policies by rule name; rules without principals are left out, without policies nobody is let in. */
 PbRbac *encode_http_rbac(struct arena *a, const struct plan_chain *chain);
 PbRbac *encode_tcp_rbac(struct arena *a, const struct plan_chain *chain);
+/* A caller whose certificate has the name |id| (a URI, else a DNS name). */
+PbPrincipal *encode_principal(struct arena *a, struct str id);
+/* Adds the policy |name|: |who| may do everything. */
+void encode_allow(struct arena *a, PbRbac *rbac, struct str name, PbPrincipal *who);
 
 /* access_log.c */
 /* The 19 JSON fields, on standard output. */
@@ -85,7 +93,8 @@ void encode_connection(struct arena *a, PbCluster *c, const struct plan_connecti
 void encode_http_upstream(struct arena *a, PbCluster *c, const struct plan_connection *p);
 /* cluster.c, endpoint.c, listener.c, route.c: whole resources, added to the bundle. */
 void encode_cluster(struct encoder *e, const struct plan_cluster *c);
-void encode_local_cluster(struct encoder *e, const struct plan_chain *chain);
+/* The application at 127.0.0.1:|port|. |is_http|: somebody hands it HTTP. */
+void encode_local_cluster(struct encoder *e, struct str name, int64_t port, bool is_http, struct str origin);
 void encode_base_clusters(struct encoder *e, const struct plan_base *b);
 void encode_assignment(struct encoder *e, const struct plan_assignment *p);
 void encode_outbound_listener(struct encoder *e, const struct plan_listener *l);
@@ -93,6 +102,12 @@ void encode_capture_listener(struct encoder *e, const struct plan_base *b);
 void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in);
 void encode_outbound_route(struct encoder *e, const struct plan_route_config *r);
 void encode_inbound_route(struct encoder *e, const struct plan_chain *chain);
+/* All paths to the application, for those whom |access| lets in. */
+void encode_local_route(struct encoder *e, struct str name, struct str cluster, PbRbac *access, struct str origin);
+
+/* ingress.c: callers outside the mesh. */
+void encode_ingress_chains(struct encoder *e, const struct plan_inbound *in, PbListener *m);
+void encode_ingress_route(struct encoder *e, const struct plan_ingress *p);
 
 /* json.c: any message; see envoy_bundle_to_json. */
 void envoy_message_to_json(const ProtobufCMessage *m, struct buf *out);

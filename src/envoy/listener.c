@@ -3,8 +3,6 @@
 
 #define DIRECTION(x) ENVOY__CONFIG__CORE__V3__TRAFFIC_DIRECTION__##x
 
-static bool is_http(int64_t protocol) { return protocol == PLAN_HTTP || protocol == PLAN_GRPC; }
-
 static PbListener *listener(struct arena *a, struct str name, struct str ip, int64_t port)
 {
     PbListener *m = NEW(a, Listener);
@@ -35,7 +33,7 @@ void encode_outbound_listener(struct encoder *e, const struct plan_listener *p)
     PbListener *m = listener(a, p->name, p->address, p->port);
     m->bind_to_port = pb_bool(a, false);
     PbFilter *f;
-    if (is_http(p->protocol)) {
+    if (encode_is_http(p->protocol)) {
         struct http_options o = {.direction = DIR_OUTBOUND, .route_config = p->route_config, .service = p->service};
         f = encode_http(e, &o);
     } else {
@@ -121,7 +119,7 @@ static void http_chain(struct encoder *e, const struct plan_chain *p, PbFilterCh
 
 bool encode_is_open(const struct plan_chain *p)
 {
-    return is_http(p->protocol) || (!p->denied && (p->tcp_any || p->tcp_principals.n));
+    return encode_is_http(p->protocol) || (!p->denied && (p->tcp_any || p->tcp_principals.n));
 }
 
 static PbFilterChain *inbound_chain(struct encoder *e, const struct plan_chain *p)
@@ -129,7 +127,7 @@ static PbFilterChain *inbound_chain(struct encoder *e, const struct plan_chain *
     PbFilterChain *m = NEW(e->a, FilterChain);
     m->name = pb_str(e->a, p->name);
     m->filter_chain_match = chain_match(e->a, p);
-    (is_http(p->protocol) ? http_chain : tcp_chain)(e, p, m);
+    (encode_is_http(p->protocol) ? http_chain : tcp_chain)(e, p, m);
     return m;
 }
 
@@ -163,9 +161,11 @@ void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in)
     for (each(p, in->chains)) {
         if (!encode_is_open(p)) continue;
         PB_ADD(a, m, filter_chains, inbound_chain(e, p));
-        if (!is_http(p->protocol)) list_push(a, &r.clusters, p->local_cluster);
+        if (!encode_is_http(p->protocol)) list_push(a, &r.clusters, p->local_cluster);
         add_origin(a, &origins, p->origin);
     }
+    encode_ingress_chains(e, in, m);
+    for (each(p, in->ingress)) add_origin(a, &origins, p->origin);
     if (!m->n_filter_chains) return;
     r.origin = str_join(a, origins, S("; "));
     add(e, m, r);

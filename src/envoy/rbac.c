@@ -78,6 +78,12 @@ static PbPrincipal *principal(struct arena *a, struct str id)
     return p;
 }
 
+PbPrincipal *encode_principal(struct arena *a, struct str id)
+{
+    encode_check(id.n > 0, "an empty name would admit every certificate");
+    return principal(a, id);
+}
+
 static void principals(struct arena *a, PbPolicy *p, bool any, struct strs ids)
 {
     encode_check(any || ids.n, "a policy without principals");
@@ -85,10 +91,7 @@ static void principals(struct arena *a, PbPolicy *p, bool any, struct strs ids)
         PB_ADD(a, p, principals, principal(a, STR_NULL));
         return;
     }
-    for (each(id, ids)) {
-        encode_check(id->n > 0, "an empty name would admit every certificate");
-        PB_ADD(a, p, principals, principal(a, *id));
-    }
+    for (each(id, ids)) PB_ADD(a, p, principals, encode_principal(a, *id));
 }
 
 static void add_policy(struct arena *a, PbRbac *rbac, struct str name, PbPolicy *policy)
@@ -97,6 +100,14 @@ static void add_policy(struct arena *a, PbRbac *rbac, struct str name, PbPolicy 
     entry->key = pb_str(a, name);
     entry->value = policy;
     PB_ADD(a, rbac, policies, entry);
+}
+
+void encode_allow(struct arena *a, PbRbac *rbac, struct str name, PbPrincipal *who)
+{
+    PbPolicy *policy = NEW(a, Policy);
+    PB_ADD(a, policy, permissions, anything(a));
+    PB_ADD(a, policy, principals, who);
+    add_policy(a, rbac, name, policy);
 }
 
 PbRbac *encode_http_rbac(struct arena *a, const struct plan_chain *chain)

@@ -105,10 +105,10 @@ void encode_outbound_route(struct encoder *e, const struct plan_route_config *p)
 
 /* Access stands here and not in the listener: a change of policy is a new route configuration, which acts on the
  * next request and cuts no connection. */
-static void add_access(struct arena *a, PbRouteConfig *m, const struct plan_chain *chain)
+static void add_access(struct arena *a, PbRouteConfig *m, PbRbac *access)
 {
     PbHttpRbac *rbac = NEW(a, HttpRbac);
-    rbac->rules = encode_http_rbac(a, chain);
+    rbac->rules = access;
     PbRbacPerRoute *override = NEW(a, RbacPerRoute);
     override->rbac = rbac;
     PbRouteConfigEntry *entry = NEW(a, RouteConfigEntry);
@@ -117,16 +117,21 @@ static void add_access(struct arena *a, PbRouteConfig *m, const struct plan_chai
     PB_ADD(a, m, typed_per_filter_config, entry);
 }
 
-void encode_inbound_route(struct encoder *e, const struct plan_chain *chain)
+void encode_local_route(struct encoder *e, struct str name, struct str cluster, PbRbac *access, struct str origin)
 {
-    struct plan_weight local = {.cluster = chain->local_cluster, .weight = 1};
+    struct plan_weight local = {.cluster = cluster, .weight = 1};
     PbVirtualHost *host = only_host(e->a);
     PbRoute *route = any_path(e->a);
     forward(e->a, route, &local, 1);
     PB_ADD(e->a, host, routes, route);
-    PbRouteConfig *m = route_config(e->a, chain->route_config, host);
-    add_access(e->a, m, chain);
-    struct envoy_resource r = {.type = ENVOY_ROUTE, .name = chain->route_config, .origin = chain->origin};
-    list_push(e->a, &r.clusters, chain->local_cluster);
+    PbRouteConfig *m = route_config(e->a, name, host);
+    add_access(e->a, m, access);
+    struct envoy_resource r = {.type = ENVOY_ROUTE, .name = name, .origin = origin};
+    list_push(e->a, &r.clusters, cluster);
     encode_resource(e, &m->base, r);
+}
+
+void encode_inbound_route(struct encoder *e, const struct plan_chain *chain)
+{
+    encode_local_route(e, chain->route_config, chain->local_cluster, encode_http_rbac(e->a, chain), chain->origin);
 }

@@ -35,6 +35,8 @@ static PbTlsParams *params(struct arena *a, const struct plan_tls *tls)
     return m;
 }
 
+#define SAN_TYPE(x) ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SUBJECT_ALT_NAME_MATCHER__SAN_TYPE__##x
+
 static PbValidation *only(struct arena *a, struct strs sans)
 {
     encode_check(sans.n > 0, "an empty list of names would admit every certificate");
@@ -43,20 +45,27 @@ static PbValidation *only(struct arena *a, struct strs sans)
         PbStringMatcher *exact = NEW(a, StringMatcher);
         PB_ONE(exact, exact, pb_str(a, *san));
         PbSanMatcher *m = NEW(a, SanMatcher);
-        m->san_type = ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SUBJECT_ALT_NAME_MATCHER__SAN_TYPE__URI;
+        m->san_type = memmem(san->p, san->n, "://", 3) ? SAN_TYPE(URI) : SAN_TYPE(DNS);
         m->matcher = exact;
         PB_ADD(a, v, match_typed_subject_alt_names, m);
     }
     return v;
 }
 
+/* What is shown, without what is asked for. */
+static PbCommonTls *own_side(struct encoder *e)
+{
+    PbCommonTls *m = NEW(e->a, CommonTls);
+    m->tls_params = params(e->a, e->tls);
+    PB_ADD(e->a, m, tls_certificate_sds_secret_configs, secret(e->a, SDS_CERTIFICATE, FILE_SDS_CERTIFICATE));
+    return m;
+}
+
 static PbCommonTls *common(struct encoder *e, const struct strs *sans)
 {
     struct arena *a = e->a;
     PbSdsSecret *bundle = secret(a, SDS_BUNDLE, FILE_SDS_BUNDLE);
-    PbCommonTls *m = NEW(a, CommonTls);
-    m->tls_params = params(a, e->tls);
-    PB_ADD(a, m, tls_certificate_sds_secret_configs, secret(a, SDS_CERTIFICATE, FILE_SDS_CERTIFICATE));
+    PbCommonTls *m = own_side(e);
     if (!sans) {
         PB_ONE(m, validation_context_sds_secret_config, bundle);
         return m;
@@ -86,13 +95,26 @@ PbTransportSocket *encode_tls_upstream(struct encoder *e, const struct plan_clus
     return tls_socket(e->a, &m->base);
 }
 
-PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *sans)
+static PbTransportSocket *downstream(struct encoder *e, PbCommonTls *common, bool asks_client)
 {
     PbDownstreamTls *m = NEW(e->a, DownstreamTls);
-    m->common_tls_context = common(e, sans);
-    m->require_client_certificate = pb_bool(e->a, true);
+    m->common_tls_context = common;
+    if (asks_client) m->require_client_certificate = pb_bool(e->a, true);
     /* A resumed session would outlive the certificate it was made with. */
     PB_ONE(m, disable_stateless_session_resumption, true);
     m->disable_stateful_session_resumption = true;
     return tls_socket(e->a, &m->base);
+}
+
+PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *sans)
+{
+    return downstream(e, common(e, sans), true);
+}
+
+PbTransportSocket *encode_tls_ingress(struct encoder *e, const struct plan_ingress *p)
+{
+    PbCommonTls *m = p->any_client ? own_side(e) : common(e, &p->principals);
+    PB_ADD(e->a, m, alpn_protocols, "h2");
+    PB_ADD(e->a, m, alpn_protocols, "http/1.1");
+    return downstream(e, m, !p->any_client);
 }

@@ -1,6 +1,5 @@
 /* lists.c - exclusion and inclusion lists: the mesh's, then the pod's annotations. */
-#include <arpa/inet.h>
-
+#include "base/cidr.h"
 #include "base/list.h"
 #include "base/names.h"
 #include "inject/internal.h"
@@ -13,16 +12,8 @@ static bool is_port(struct str s)
 
 static bool is_cidr(struct str s)
 {
-    char text[INET6_ADDRSTRLEN];
-    unsigned char address[16];
-    int64_t bits;
-    ptrdiff_t slash = str_find(s, '/');
-    if (slash <= 0 || (size_t)slash >= sizeof text) return false;
-    memcpy(text, s.p, (size_t)slash);
-    text[slash] = '\0';
-    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
-    return strlen(text) == (size_t)slash && inet_pton(family, text, address) == 1 &&
-           str_to_i64(str_sub(s, (size_t)slash + 1, s.n), 0, family == AF_INET ? 32 : 128, &bits);
+    struct cidr c;
+    return str_find(s, '/') >= 0 && cidr_parse(s, &c);
 }
 
 static void add_once(struct arena *a, struct strs *list, struct str s)

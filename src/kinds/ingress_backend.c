@@ -1,6 +1,7 @@
 #include "kinds/ingress_backend.h"
 
-#include "base/regex.h"
+#include "base/cidr.h"
+#include "base/names.h"
 
 static const char *const protocols[] = {"http", "https", NULL};
 static const char *const source_kinds[] = {"Service", "AuthenticatedPrincipal", "IPRange", NULL};
@@ -8,16 +9,29 @@ static const char *const source_kinds[] = {"Service", "AuthenticatedPrincipal", 
 static const struct field tls_fields[] = {
     FIELD(struct ingress_tls, skip_client_cert, "skipClientCertValidation", F_BOOL, .flags = FIELD_REQUIRED,
           .doc = "Whether callers need no certificate of the mesh."),
-    FIELD(struct ingress_tls, sni_hosts, "sniHosts", F_STRS, .doc = "Server names that callers may ask for."),
+    FIELD(struct ingress_tls, sni_hosts, "sniHosts", F_STRS,
+          .doc = "Server names (SNI) that callers may ask for, or \"*.\" and a domain; any when absent."),
 };
+
+/* One that Envoy would refuse would take the whole listener with it. */
+static void check_hosts(const void *v, struct arena *a, struct problems *out)
+{
+    const struct ingress_tls *tls = v;
+    for (size_t i = 0; i < tls->sni_hosts.n; i++) {
+        struct str host = tls->sni_hosts.v[i], name = str_lower(a, host);
+        if (!is_dns_subdomain(str_starts(name, S("*.")) ? str_sub(name, 2, name.n) : name))
+            problem_add(a, out, true, NULL, str_fmt(a, "sniHosts[%zu]", i),
+                        "\"%.*s\" is not a server name; write it as shop.example.com or *.example.com", STR_FMT(host));
+    }
+}
 static const struct table tls_table =
-    TABLE("IngressTLS", struct ingress_tls, tls_fields, .doc = "TLS from the ingress.");
+    TABLE("IngressTLS", struct ingress_tls, tls_fields, .check = check_hosts, .doc = "TLS from the ingress.");
 
 static const struct field port_fields[] = {
     FIELD(struct ingress_port, number, "number", F_INT, .flags = FIELD_REQUIRED, .min = 1, .max = 65535,
-          .doc = "The pods' port."),
+          .doc = "The pods' port, not the Service's."),
     FIELD(struct ingress_port, protocol, "protocol", F_ENUM, .names = protocols, .flags = FIELD_REQUIRED | FIELD_NOCASE,
-          .doc = "http or https."),
+          .doc = "What callers speak: http, or https with the pod's own certificate."),
 };
 static const struct table port_table =
     TABLE("IngressPort", struct ingress_port, port_fields, .doc = "A port and what is spoken there.");
@@ -36,15 +50,14 @@ static const struct field source_fields[] = {
     FIELD(struct ingress_source, kind, "kind", F_ENUM, .names = source_kinds, .flags = FIELD_REQUIRED,
           .doc = "Service, AuthenticatedPrincipal or IPRange."),
     FIELD(struct ingress_source, name, "name", F_STR, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY,
-          .doc = "The Service, the identity, or the address range."),
+          .doc = "The Service, the name in the caller's certificate (URI or DNS), or the address range."),
     FIELD(struct ingress_source, ns, "namespace", F_STR, .doc = "Namespace of the Service."),
 };
 
-/* An address range in a field that holds other things, too. */
-static bool looks_like_range(struct str s)
+static bool is_range(struct str s)
 {
-    return regex_matches_const("[0-9]+(\\.[0-9]+){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/[0-9]{1,3}",
-                               s);
+    struct cidr c;
+    return str_find(s, '/') >= 0 && cidr_parse(s, &c);
 }
 
 static void check_source(const void *v, struct arena *a, struct problems *out)
@@ -52,7 +65,7 @@ static void check_source(const void *v, struct arena *a, struct problems *out)
     const struct ingress_source *s = v;
     if (s->kind == INGRESS_SERVICE && s->ns.n == 0)
         problem_add(a, out, true, NULL, S("namespace"), "is required for a Service");
-    if (s->kind == INGRESS_IP_RANGE && !looks_like_range(s->name))
+    if (s->kind == INGRESS_IP_RANGE && !is_range(s->name))
         problem_add(a, out, true, NULL, S("name"), "\"%.*s\" is not an address range; write it as 10.0.0.0/8",
                     STR_FMT(s->name));
 }
@@ -85,6 +98,8 @@ static void check(const void *v, struct arena *a, struct problems *out)
         if (checks_client && !has_principal)
             problem_add(a, out, true, NULL, str_fmt(a, "backends[%zu].port.protocol", i),
                         "https needs a source of kind AuthenticatedPrincipal");
+        if (t->tls && t->port.protocol == INGRESS_HTTP)
+            problem_add(a, out, false, NULL, str_fmt(a, "backends[%zu].tls", i), "has no meaning for protocol http");
         for (size_t j = 0; j < i; j++)
             if (same_backend(t, &s->backends.v[j]))
                 problem_add(a, out, true, NULL, str_fmt(a, "backends[%zu]", i),

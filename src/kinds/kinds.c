@@ -61,7 +61,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_TRAFFIC_SPLIT] =
         K("TrafficSplit", "trafficsplits", "ts", "split.smi-spec.io", KIND_MESH, traffic_split, "v1alpha2"),
     [KIND_EGRESS] = K("Egress", "egresses", NULL, POLICY, LATER, egress, "v1alpha1"),
-    [KIND_INGRESS_BACKEND] = K("IngressBackend", "ingressbackends", NULL, POLICY, LATER, ingress_backend, "v1alpha1"),
+    [KIND_INGRESS_BACKEND] = K("IngressBackend", "ingressbackends", NULL, POLICY, 0, ingress_backend, "v1alpha1"),
     [KIND_RETRY] = K("Retry", "retries", NULL, POLICY, LATER, retry, "v1alpha1"),
     [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, LATER,
                                         upstream_traffic_setting, "v1alpha1"),

@@ -4,6 +4,7 @@
 #include "kinds/pod.h"
 #include "mesh/access.h"
 #include "mesh/endpoint.h"
+#include "mesh/ingress.h"
 #include "mesh/platform.h"
 #include "mesh/service.h"
 #include "mesh/settings.h"
@@ -109,6 +110,12 @@ static void upstream_diags(const struct subject_of_diag *d)
         diag_error(d->a, d->out, E_ABSENT, "Service %.*s is not in the mesh: nothing is limited", STR_FMT(u->service));
 }
 
+static void ingress_diags(const struct subject_of_diag *d)
+{
+    const struct mesh_ingress_status *s = sheet_read(d->c, &mesh_ingress_status_cell, d->key);
+    if (s) diag_append(d->a, d->out, s->diags.v, s->diags.n);
+}
+
 /* What its runner says keeps it from running. */
 static void run_diags(const struct subject_of_diag *d, const struct kube_pod *p)
 {
@@ -160,6 +167,7 @@ static const struct {
     {KIND_ENDPOINT_SLICE, slice_diags},
     {KIND_MESH_CONFIG, settings_diags},
     {KIND_UPSTREAM_TRAFFIC_SETTING, upstream_diags},
+    {KIND_INGRESS_BACKEND, ingress_diags},
 };
 
 static bool kind_of(struct str name, enum kind *out)

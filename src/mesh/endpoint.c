@@ -190,3 +190,11 @@ struct ints mesh_targets_of(const struct mesh_backing *b, int64_t port)
         if (b->ports.v[i].port == port) return b->ports.v[i].targets;
     return (struct ints){0};
 }
+
+bool mesh_is_target(const struct mesh_backing *b, int64_t target)
+{
+    for (size_t i = 0; b && i < b->ports.n; i++)
+        for (size_t t = 0; t < b->ports.v[i].targets.n; t++)
+            if (b->ports.v[i].targets.v[t] == target) return true;
+    return false;
+}

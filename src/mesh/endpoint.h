@@ -35,3 +35,5 @@ extern const struct cell_kind mesh_backing_cell; /* key "ns/service"; absent whe
 const struct mesh_backing *mesh_backing(struct cell *c, struct str key);
 /* Empty when unknown. */
 struct ints mesh_targets_of(const struct mesh_backing *b, int64_t port);
+/* Does some port of the Service end there? NULL: no. */
+bool mesh_is_target(const struct mesh_backing *b, int64_t target);

@@ -28,6 +28,11 @@ struct str plan_server_name(struct arena *a, struct str ns, struct str service)
     return str_fmt(a, "%.*s.%.*s.svc.cluster.local", STR_FMT(service), STR_FMT(ns));
 }
 
+struct str plan_local_cluster(struct arena *a, struct str service, int64_t target)
+{
+    return str_fmt(a, "%.*s|%lld|local", STR_FMT(service), (long long)target);
+}
+
 static bool compute(struct cell *c, struct str key, struct arena *a, void *value)
 {
     (void)key;

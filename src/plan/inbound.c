@@ -79,7 +79,7 @@ static void plan_chain(struct in_plan *p, const struct mesh_service *s, const st
     for (each(have, p->out->chains))
         if (str_eq(have->name, ch.name)) return;
     ch.server_name = plan_server_name(p->a, s->ns, s->name);
-    ch.local_cluster = str_fmt(p->a, "%.*s|%lld|local", STR_FMT(key), (long long)target);
+    ch.local_cluster = plan_local_cluster(p->a, key, target);
     ch.origin = origin_of(p, key);
     if (protocol_is_http(port->protocol))
         plan_http(p, &ch);
@@ -123,6 +123,7 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
     read_targets(&p, w.account);
     for (each(s, w.services)) plan_service(&p, key_of(a, w.ns, *s));
     list_sort(&p.out->chains, by_name);
+    plan_ingress_of(c, a, &w, p.out);
     p.out->tls = plan_tls_of(c);
     return true;
 }

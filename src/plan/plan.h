@@ -111,9 +111,25 @@ struct plan_chain {
     struct str service; /* "ns/svc" */
     struct str origin;
 };
+/* What clients outside the mesh may call: one port of the workload's pods, opened by an IngressBackend. */
+struct plan_ingress {
+    struct str name;          /* "ingress|ns/svc|<target port>" */
+    int64_t port;             /* target port; one entry per port */
+    struct strs ranges;       /* callers' addresses, CIDRs that do not repeat; empty only with any_address */
+    bool any_address;         /* callers are known by certificate alone */
+    bool tls;                 /* the workload's certificate is shown; else plain HTTP */
+    bool any_client;          /* tls: no certificate is asked for */
+    struct strs server_names; /* tls: SNI, lower case, "*.domain" too; empty: any and none */
+    struct strs principals;   /* tls without any_client: SANs that may call, a URI or a DNS name; never empty */
+    struct str route_config;  /* "rds-ingress|ns/svc|<target port>" */
+    struct str local_cluster; /* the mesh chains' own: "ns/svc|<target port>|local" */
+    bool denied;              /* as in a chain */
+    struct str service, origin;
+};
 /* Key: the workload (mesh/workload.h). */
 struct plan_inbound {
     LIST(struct plan_chain) chains;
+    LIST(struct plan_ingress) ingress; /* by port */
     struct plan_tls tls;
 };
 

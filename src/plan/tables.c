@@ -114,8 +114,25 @@ static const struct field chain_fields[] = {
     FIELD(struct plan_chain, origin, "origin", F_STR),
 };
 static const struct table chain_table = TABLE("Chain", struct plan_chain, chain_fields);
+static const struct field ingress_fields[] = {
+    FIELD(struct plan_ingress, name, "name", F_STR),
+    FIELD(struct plan_ingress, port, "port", F_INT),
+    FIELD(struct plan_ingress, ranges, "ranges", F_STRS),
+    FIELD(struct plan_ingress, any_address, "anyAddress", F_BOOL),
+    FIELD(struct plan_ingress, tls, "tls", F_BOOL),
+    FIELD(struct plan_ingress, any_client, "anyClient", F_BOOL),
+    FIELD(struct plan_ingress, server_names, "serverNames", F_STRS),
+    FIELD(struct plan_ingress, principals, "principals", F_STRS),
+    FIELD(struct plan_ingress, route_config, "routeConfig", F_STR),
+    FIELD(struct plan_ingress, local_cluster, "localCluster", F_STR),
+    FIELD(struct plan_ingress, denied, "denied", F_BOOL),
+    FIELD(struct plan_ingress, service, "service", F_STR),
+    FIELD(struct plan_ingress, origin, "origin", F_STR),
+};
+static const struct table ingress_table = TABLE("Ingress", struct plan_ingress, ingress_fields);
 static const struct field inbound_fields[] = {
     FIELD(struct plan_inbound, chains, "chains", F_LIST, .sub = &chain_table),
+    FIELD(struct plan_inbound, ingress, "ingress", F_LIST, .sub = &ingress_table),
     FIELD(struct plan_inbound, tls, "tls", F_INLINE, .sub = &tls_table),
 };
 const struct table plan_inbound_table = TABLE("Inbound", struct plan_inbound, inbound_fields);

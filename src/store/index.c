@@ -2,6 +2,7 @@
 
 #include "base/names.h"
 #include "kinds/endpoint_slice.h"
+#include "kinds/ingress_backend.h"
 #include "kinds/pod.h"
 #include "kinds/service.h"
 #include "kinds/traffic_split.h"
@@ -65,6 +66,11 @@ static void upstream_terms(struct terms *t, const struct upstream_traffic_settin
         add(t, INDEX_UPSTREAMS_BY_SERVICE, in_ns(t, name));
 }
 
+static void ingress_terms(struct terms *t, const struct ingress_backend *i)
+{
+    for (each(b, i->spec.backends)) add(t, INDEX_INGRESS_BY_BACKEND, in_ns(t, b->name));
+}
+
 static int by_index_and_key(const void *a, const void *b)
 {
     const struct index_term *x = a, *y = b;
@@ -103,6 +109,9 @@ struct index_terms index_terms_of(const struct object *o, struct arena *a)
         break;
     case KIND_UPSTREAM_TRAFFIC_SETTING:
         upstream_terms(&t, upstream_traffic_setting_of(o));
+        break;
+    case KIND_INGRESS_BACKEND:
+        ingress_terms(&t, ingress_backend_of(o));
         break;
     case KIND_POD:
         add(&t, INDEX_PODS_BY_ACCOUNT, in_ns(&t, kube_pod_service_account(kube_pod_of(o))));

@@ -38,6 +38,7 @@ static const struct cell_kind index_kinds[INDEX_COUNT] = {
     [INDEX_PODS_BY_ACCOUNT] = {.name = "index/pods"},
     [INDEX_SERVICES_BY_SELECTOR] = {.name = "index/selectors"},
     [INDEX_SPLITS_BY_SERVICE] = {.name = "index/splits-service"},
+    [INDEX_INGRESS_BY_BACKEND] = {.name = "index/ingress"},
     [INDEX_ALL] = {.name = "index/all"},
 };
 

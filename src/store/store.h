@@ -47,6 +47,7 @@ enum store_index {
                                  * backend, in any dotted form: the text before the first dot counts */
     INDEX_UPSTREAMS_BY_SERVICE, /* key "ns/svc" → UpstreamTrafficSetting keys of that namespace whose host is its full
                                  * name */
+    INDEX_INGRESS_BY_BACKEND,   /* key "ns/svc" → IngressBackend keys of that namespace that name the Service */
     INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
 };
 /* Keys in byte order, valid during this computation; only membership is recorded, not the objects' contents. Empty

@@ -20,8 +20,15 @@ def chain(service="ns1/server", port=8080, protocol=HTTP, **more):
             "origin": f"Service {service}", **more}
 
 
-def inbound(*chains, tls=TLS):
-    return {"chains": list(chains), "tls": tls}
+def ingress(service="ns1/server", port=8080, ranges=(), **more):
+    """Callers outside the mesh; without ranges they are known by their names alone."""
+    return {"name": f"ingress|{service}|{port}", "port": port, "ranges": list(ranges), "any_address": not ranges,
+            "route_config": f"rds-ingress|{service}|{port}", "local_cluster": f"{service}|{port}|local", "service": service,
+            "origin": f"IngressBackend {service}", **more}
+
+
+def inbound(*chains, tls=TLS, ingress=()):
+    return {"chains": list(chains), "tls": tls, "ingress": list(ingress)}
 
 
 def cluster(service="ns1/server", port=80, protocol=HTTP, accounts=("ns1/server",), **more):

@@ -163,6 +163,23 @@ static void later_kinds_are_validated_already(void **state)
         "is not an address range");
     bad(POLICY("IngressBackend") "{backends: [{name: s, port: {number: 80, protocol: http}, tls: {}}], sources: []}\n",
         "spec.backends[0].tls.skipClientCertValidation", "is required");
+    bad(POLICY("IngressBackend") "{backends: [], sources: [{kind: IPRange, name: 10.0.0.256/8}]}\n",
+        "spec.sources[0].name", "is not an address range");
+    bad(POLICY("IngressBackend") "{backends: [], sources: [{kind: IPRange, name: 10.0.0.1}]}\n", "spec.sources[0].name",
+        "is not an address range");
+    bad(POLICY("IngressBackend") "{backends: [{name: s, port: {number: 80, protocol: http}}, {name: s, port: {number: "
+                                 "80, protocol: http}}], sources: []}\n",
+        "spec.backends[1]", "stand twice");
+    bad(POLICY("IngressBackend") "{backends: [{name: s, port: {number: 80, protocol: https}, tls: "
+                                 "{skipClientCertValidation: true, sniHosts: [a.b, \"a*.b\"]}}], sources: []}\n",
+        "spec.backends[0].tls.sniHosts[1]", "is not a server name");
+    bad(POLICY("IngressBackend") "{backends: [{name: s, port: {number: 80, protocol: https}, tls: "
+                                 "{skipClientCertValidation: true, sniHosts: [\"*\"]}}], sources: []}\n",
+        "spec.backends[0].tls.sniHosts[0]", "is not a server name");
+    assert_int_equal(good(POLICY("IngressBackend") "{backends: [{name: s, port: {number: 80, protocol: http}, tls: "
+                                                   "{skipClientCertValidation: true}}], sources: []}\n")
+                         ->problems.n,
+                     1);
     bad(POLICY("Retry") "{source: " SA
                         ", destinations: [], retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 1}}\n",
         "spec.retryPolicy.retryBackoffBaseInterval", "is required");
@@ -179,7 +196,8 @@ static void later_kinds_are_validated_already(void **state)
     bad(POLICY("UpstreamTrafficSetting") "{host: h, rateLimit: {local: {http: {requests: 1, unit: day}}}}\n",
         "spec.rateLimit.local.http.unit", "must be one of second");
     for (int k = 0; k < KIND_COUNT; k++) {
-        bool later = k == KIND_MESH_ROOT_CERTIFICATE || k == KIND_EXTENSION_SERVICE || k >= KIND_EGRESS;
+        bool later = k == KIND_MESH_ROOT_CERTIFICATE || k == KIND_EXTENSION_SERVICE ||
+                     (k >= KIND_EGRESS && k != KIND_INGRESS_BACKEND);
         assert_int_equal(!!(kind_info((enum kind)k)->flags & KIND_NOT_ENFORCED), later);
     }
 }
