@@ -101,47 +101,54 @@ static const char *reason_of(int code)
     return code == 422 ? "Invalid" : code == 409 ? "Conflict" : code == 500 ? "InternalError" : "Forbidden";
 }
 
-static void add_patch(json_t *response, const json_t *patch)
+/* The patch is the bulk of an answer: it goes from its text into the reply without another document in between. */
+static void write_patch(const json_t *patch, struct buf *out)
 {
-    struct buf text = {0};
-    char *json = json_dumps(patch, JSON_COMPACT);
-    base64_write(str_of(json), &text);
-    json_object_set_new(response, "patchType", json_string("JSONPatch"));
-    json_object_set_new(response, "patch", json_stringn(text.p, text.n));
-    buf_free(&text);
-    free(json);
-}
-
-static void add_warnings(json_t *response, struct strs warnings)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < warnings.n && i < MAX_WARNINGS; i++) {
-        struct str w = str_sub(warnings.v[i], 0, MAX_WARNING);
-        json_array_append_new(list, json_stringn(w.p, w.n));
-    }
-    json_object_set_new(response, "warnings", list);
-}
-
-static json_t *answer_json(const struct admit_request *r, const struct admit_answer *x)
-{
-    json_t *response = json_pack("{s:s%, s:b}", "uid", r->uid.p, r->uid.n, "allowed", x->allowed);
-    int code = x->code ? x->code : DENIED;
-    if (!x->allowed)
-        json_object_set_new(response, "status",
-                            json_pack("{s:s%, s:i, s:s}", "message", x->message.p, x->message.n, "code", code, "reason",
-                                      reason_of(code)));
-    if (x->allowed && json_array_size(x->patch)) add_patch(response, x->patch);
-    if (x->warnings.n) add_warnings(response, x->warnings);
-    return json_pack("{s:s, s:s, s:o}", "apiVersion", API_VERSION, "kind", "AdmissionReview", "response", response);
-}
-
-static struct str text_in(struct arena *a, json_t *doc)
-{
-    char *text = json_dumps(doc, JSON_COMPACT);
-    struct str out = str_dup(a, str_of(text));
+    char *text = json_dumps(patch, JSON_COMPACT);
+    buf_c(out, ",\"patchType\":\"JSONPatch\",\"patch\":\"");
+    base64_write(str_of(text), out);
+    buf_char(out, '"');
     free(text);
-    json_decref(doc);
-    return out;
+}
+
+static void write_warnings(struct strs warnings, struct buf *out)
+{
+    buf_c(out, ",\"warnings\":[");
+    for (size_t i = 0; i < warnings.n && i < MAX_WARNINGS; i++) {
+        if (i) buf_char(out, ',');
+        buf_json_str(out, str_sub(warnings.v[i], 0, MAX_WARNING));
+    }
+    buf_char(out, ']');
+}
+
+static void write_status(const struct admit_answer *x, struct buf *out)
+{
+    int code = x->code ? x->code : DENIED;
+    buf_c(out, ",\"status\":{\"message\":");
+    buf_json_str(out, x->message);
+    buf_fmt(out, ",\"code\":%d,\"reason\":\"%s\"}", code, reason_of(code));
+}
+
+static struct str answer_text(struct arena *a, const struct admit_request *r, const struct admit_answer *x)
+{
+    struct buf out SCOPED_BUF = {0};
+    buf_c(&out, "{\"apiVersion\":\"" API_VERSION "\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":");
+    buf_json_str(&out, r->uid);
+    buf_c(&out, x->allowed ? ",\"allowed\":true" : ",\"allowed\":false");
+    if (!x->allowed) write_status(x, &out);
+    if (x->allowed && json_array_size(x->patch)) write_patch(x->patch, &out);
+    if (x->warnings.n) write_warnings(x->warnings, &out);
+    buf_c(&out, "}}");
+    return str_dup(a, buf_view(&out));
+}
+
+static struct str error_text(struct arena *a, const struct err *err)
+{
+    struct buf out SCOPED_BUF = {0};
+    buf_c(&out, "{\"error\":");
+    buf_json_str(&out, err_str(err));
+    buf_char(&out, '}');
+    return str_dup(a, buf_view(&out));
 }
 
 int admit_review(const struct admit_world *w, enum admit_hook hook, struct str body, struct arena *a, struct str *reply,
@@ -158,9 +165,9 @@ int admit_review(const struct admit_world *w, enum admit_hook hook, struct str b
         (hook == ADMIT_MUTATE ? admit_mutate : admit_validate)(w, &r, a, &x);
         *kind = str_dup(a, r.kind);
         *allowed = x.allowed;
-        *reply = text_in(a, answer_json(&r, &x));
+        *reply = answer_text(a, &r, &x);
     } else {
-        *reply = text_in(a, json_pack("{s:s}", "error", err.text));
+        *reply = error_text(a, &err);
     }
     json_decref(x.patch);
     json_decref(doc);

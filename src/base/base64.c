@@ -5,14 +5,17 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 void base64_write(struct str bytes, struct buf *out)
 {
     const unsigned char *p = (const unsigned char *)bytes.p;
+    size_t length = (bytes.n + 2) / 3 * 4;
+    char *to = buf_reserve(out, length);
     for (size_t i = 0; i < bytes.n; i += 3) {
         size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
         unsigned v = (unsigned)p[i] << 16 | (n > 1 ? (unsigned)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0u);
-        buf_char(out, digits[v >> 18]);
-        buf_char(out, digits[v >> 12 & 63]);
-        buf_char(out, n > 1 ? digits[v >> 6 & 63] : '=');
-        buf_char(out, n > 2 ? digits[v & 63] : '=');
+        *to++ = digits[v >> 18];
+        *to++ = digits[v >> 12 & 63];
+        *to++ = n > 1 ? digits[v >> 6 & 63] : '=';
+        *to++ = n > 2 ? digits[v & 63] : '=';
     }
+    buf_commit(out, length);
 }
 
 static int value_of(char c)

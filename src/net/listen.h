@@ -5,7 +5,7 @@
 #include "base/err.h"
 
 /* A non-blocking, close-on-exec listening TCP socket on a numeric address ("0.0.0.0", "::1"); port 0: any free one.
- * -1 with err. */
+ * What it accepts inherits TCP_NODELAY. -1 with err. */
 MUST int listen_tcp(const char *address, uint16_t port, struct err *err);
 /* A Unix socket at |path| with exactly |mode|; a stale one is replaced, a live one is an error. */
 MUST int listen_unix(const char *path, unsigned mode, struct err *err);
