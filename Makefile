@@ -29,6 +29,10 @@ asan: deps-test asan-build
 golden: deps-test asan-build
 	@cd build-asan && OSM_SOURCE=.. OSM_REFRESH=1 tests/unit_inject_test_golden && ./$$(find . -name golden_runner -type f) --refresh ../tests/golden
 
+# The Kubernetes tests alone, on the cluster of KUBECONFIG or on our test API server.
+test-kube: deps-test asan-build
+	@tests/run build-asan kube
+
 tsan: deps-test
 	@$(CONFIGURE) -B build-tsan -DOSM_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug >/dev/null
 	@cmake --build build-tsan
@@ -50,4 +54,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test test asan-build asan golden tsan fuzz bench install format clean
+.PHONY: all demo deps-build deps-demo deps-test test asan-build asan golden test-kube tsan fuzz bench install format clean

@@ -1,0 +1,149 @@
+"""One suite for every Kubernetes cluster: it needs a kubeconfig and nothing else.
+
+KUBECONFIG names the cluster. Without it the tests start the API server of tests/kube/apiserver. No test may assume
+which one it is on; what only ours can do is asked for by name (`cluster.needs(...)`) and skipped elsewhere. All changes
+are made by kubectl, so that they come as users make them."""
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(os.environ.get("OSM_SOURCE", Path(__file__).resolve().parents[2]))
+TOOLS = SOURCE / ".deps" / "kube"
+CLONE_NEWNET, PR_SET_PDEATHSIG = 0x40000000, 1
+POD_GATEWAY = "10.244.0.1"  # this side of every pod's link, as the local platform has it
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def eventually(check, seconds=20, what=""):
+    """The first true value of check(); it is asked again until the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what or check}"
+        time.sleep(0.05)
+
+
+def ends_with_us():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def start(command, log, **more):
+    """A process that ends with this one; it prints one line when it is ready."""
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=log.open("w"), preexec_fn=ends_with_us, **more)
+    line = process.stdout.readline().strip()
+    assert line, f"{command[0]} did not start:\n{log.read_text()}"
+    return process, line
+
+
+class Cluster:
+    """kubectl, and what tests say with it. |abilities| are those that not every cluster has."""
+
+    def __init__(self, kubeconfig, abilities=()):
+        self.abilities = set(abilities)
+        self.env = dict(os.environ, KUBECONFIG=str(kubeconfig))
+        self.program = shutil.which("kubectl") or str(TOOLS / "kubectl")
+        self.made = []
+
+    def needs(self, ability):
+        if ability not in self.abilities:
+            pytest.skip(f"this cluster has no {ability}")
+
+    def run(self, *args, stdin=None, timeout=60):
+        return subprocess.run([self.program, *args], env=self.env, text=True, errors="replace", input=stdin,
+                              stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, timeout=timeout)
+
+    def kubectl(self, *args, stdin=None, timeout=60):
+        done = self.run(*args, stdin=stdin, timeout=timeout)
+        assert done.returncode == 0, f"kubectl {' '.join(args)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def refused(self, *args, stdin=None):
+        """What kubectl says when the server does not accept it."""
+        done = self.run(*args, stdin=stdin)
+        assert done.returncode != 0, f"kubectl {' '.join(args)} was accepted\n{done.stdout}"
+        return done.stderr
+
+    @staticmethod
+    def text(docs):
+        return "".join("---\n" + (d if isinstance(d, str) else json.dumps(d)) + "\n" for d in docs)
+
+    def apply(self, *docs):
+        """Manifests: text, or one dictionary per object."""
+        return self.kubectl("apply", "-f", "-", stdin=self.text(docs))
+
+    def delete(self, *docs):
+        return self.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=self.text(docs))
+
+    def get(self, what, name=None, ns=None, selector=None):
+        """The object; without a name the list's items; None when it is not there."""
+        where = ["-n", ns] if ns else []
+        more = [name] if name else []
+        more += ["-l", selector] if selector else []
+        done = self.run("get", what, *more, *where, "-o", "json")
+        if done.returncode and "NotFound" in done.stderr:
+            return None
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        return found if name else found["items"]
+
+    def wait(self, what, condition, ns=None, seconds=60):
+        """kubectl wait: |condition| is "condition=Ready", "delete", "jsonpath=..."."""
+        return self.kubectl("wait", what, f"--for={condition}", f"--timeout={seconds}s", *(["-n", ns] if ns else []), timeout=seconds + 10)
+
+    def namespace(self, name, **labels):
+        """A namespace of that name and a number of its own; it goes at the end of the test."""
+        name = f"{name}-{os.getpid()}-{len(self.made)}"
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        self.made.append(name)
+        eventually(lambda: self.get("serviceaccount", "default", name), what="its default account")
+        return name
+
+    def clean(self):
+        if self.made:
+            self.kubectl("delete", "namespace", "--ignore-not-found", "--wait=false", *self.made)
+        self.made = []
+
+
+def own_network():
+    """This process, and all that it starts from now on, in a network namespace of its own: the node's pods are linked to
+    it, and nothing of them is seen on the machine."""
+    if libc.unshare(CLONE_NEWNET) != 0:
+        pytest.skip("needs root")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", f"{POD_GATEWAY}/32", "dev", "lo"], check=True)
+
+
+def start_ours(path):
+    done = subprocess.run([SOURCE / "tests/kube/build"], text=True, stdout=subprocess.PIPE)
+    if done.returncode:
+        pytest.skip("the test API server could not be built")
+    own_network()
+    return start([str(TOOLS / "apiserver"), "--dir", str(path / "kube"), "--address", "0.0.0.0", "--advertise", POD_GATEWAY], path / "apiserver.log")
+
+
+@pytest.fixture(scope="session")
+def whole_cluster(tmp_path_factory):
+    given = os.environ.get("KUBECONFIG")
+    if given:
+        yield Cluster(given)
+        return
+    process, kubeconfig = start_ours(tmp_path_factory.mktemp("cluster"))
+    yield Cluster(kubeconfig)
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def cluster(whole_cluster):
+    yield whole_cluster
+    whole_cluster.clean()
