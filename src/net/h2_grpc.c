@@ -31,7 +31,7 @@ void h2_grpc_trailers(struct h2_stream *s)
     char code[12];
     snprintf(code, sizeof code, "%d", s->code);
     const nghttp2_nv head[] = {H2_NV("grpc-status", code), H2_NV("grpc-message", s->message)};
-    nghttp2_submit_trailer(s->session->ng, s->id, head, 2);
+    h2_check(s->session, nghttp2_submit_trailer(s->session->ng, s->id, head, 2));
 }
 
 static void submit_status_alone(struct h2_stream *s)
@@ -41,12 +41,12 @@ static void submit_status_alone(struct h2_stream *s)
     const nghttp2_nv head[] = {H2_NV(":status", "200"), H2_NV("content-type", "application/grpc"),
                                H2_NV("grpc-accept-encoding", "identity"), H2_NV("grpc-status", code),
                                H2_NV("grpc-message", s->message)};
-    nghttp2_submit_response(s->session->ng, s->id, head, 5, NULL);
+    h2_check(s->session, nghttp2_submit_response(s->session->ng, s->id, head, 5, NULL));
 }
 
 static void wake(struct h2_stream *s)
 {
-    if (s->is_deferred) nghttp2_session_resume_data(s->session->ng, s->id);
+    if (s->is_deferred) h2_check(s->session, nghttp2_session_resume_data(s->session->ng, s->id));
     h2_wants_write(s->session);
 }
 
@@ -64,7 +64,7 @@ static void submit_headers(struct h2_stream *s)
 {
     const nghttp2_nv head[] = {H2_NV(":status", "200"), H2_NV("content-type", "application/grpc")};
     nghttp2_data_provider from = {.source.ptr = s, .read_callback = h2_queue_read};
-    nghttp2_submit_response(s->session->ng, s->id, head, 2, &from);
+    h2_check(s->session, nghttp2_submit_response(s->session->ng, s->id, head, 2, &from));
 }
 
 static void open_stream(struct h2_stream *s)

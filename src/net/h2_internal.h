@@ -59,6 +59,8 @@ struct h2_session {
     }
 
 void h2_wants_write(struct h2_session *s);
+/* What a call of the library returned: out of memory ends the connection, as its state can no longer be known. */
+void h2_check(struct h2_session *s, int rc);
 /* The queue. */
 void h2_queue_add(struct h2_stream *s, struct h2_chunk c);
 void h2_queue_clear(struct h2_stream *s);

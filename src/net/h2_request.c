@@ -32,7 +32,7 @@ static void answer(struct h2_stream *s, int status, const char *type, struct str
         h2_queue_add(s, (struct h2_chunk){copy, body.n, free, copy});
     }
     s->is_ended = s->is_answered = true;
-    nghttp2_submit_response(s->session->ng, s->id, head, 2, body.n ? &from : NULL);
+    h2_check(s->session, nghttp2_submit_response(s->session->ng, s->id, head, 2, body.n ? &from : NULL));
     buf_free(&s->body);
     h2_wants_write(s->session);
 }

@@ -261,6 +261,14 @@ void h2_server_adopt(struct h2_server *s, int fd)
         close(fd);
         return;
     }
+    SSL *ssl = s->tls ? SSL_new(s->tls) : NULL;
+    if (s->tls && (!ssl || SSL_set_fd(ssl, fd) != 1)) { /* never in plain text instead */
+        struct err err = {0};
+        if (!tls_err(&err, "connection refused")) log_warn("%s", err.text);
+        SSL_free(ssl);
+        close(fd);
+        return;
+    }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     struct conn *c = xcalloc(1, sizeof *c);
     char address[64];
@@ -270,9 +278,8 @@ void h2_server_adopt(struct h2_server *s, int fd)
     c->peer.address = keep(str_of(address));
     c->opened = c->last_read = c->last_busy = clock_mono_ns();
     c->ends = s->opt.max_age_ns ? c->opened + jittered(s->opt.max_age_ns) : INT64_MAX;
-    c->ssl = s->tls ? SSL_new(s->tls) : NULL;
-    if (c->ssl) SSL_set_fd(c->ssl, fd);
-    if (c->ssl) SSL_set_accept_state(c->ssl);
+    c->ssl = ssl;
+    if (ssl) SSL_set_accept_state(ssl);
     event_assign(&c->read, s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->write, s->base, fd, EV_WRITE, on_writable, c);
     event_assign(&c->turn, s->base, -1, EV_PERSIST, on_turn, c);

@@ -221,7 +221,7 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
     struct h2_stream *s = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
     if (s && frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !s->is_complete)
-        nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+        h2_check(s->session, nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR));
     return 0;
 }
 
@@ -249,7 +249,7 @@ struct h2_session *h2_session_new(const struct h2_session_options *opt, struct e
     nghttp2_option_set_no_closed_streams(o, 1);
     nghttp2_option_set_max_deflate_dynamic_table_size(o, 0);
     nghttp2_session_callbacks *c = callbacks();
-    int rc = nghttp2_session_server_new2(&s->ng, c, s, o);
+    int rc = nghttp2_session_server_new3(&s->ng, c, s, o, opt->memory);
     nghttp2_session_callbacks_del(c);
     nghttp2_option_del(o);
     /* No dynamic header table in either direction: a connection carries few headers and must stay small. */
@@ -275,6 +275,13 @@ void h2_session_free(struct h2_session *s)
     }
     nghttp2_session_del(s->ng);
     free(s);
+}
+
+void h2_check(struct h2_session *s, int rc)
+{
+    if (!nghttp2_is_fatal(rc)) return;
+    s->is_failed = true;
+    h2_wants_write(s);
 }
 
 bool h2_session_feed(struct h2_session *s, const void *p, size_t n)
@@ -304,14 +311,14 @@ unsigned h2_session_pongs(const struct h2_session *s) { return s->pongs; }
 
 void h2_session_ping(struct h2_session *s)
 {
-    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
+    h2_check(s, nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL));
     h2_wants_write(s);
 }
 
 void h2_session_goaway(struct h2_session *s, const char *why)
 {
     int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
-    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+    h2_check(s, nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
     for (struct h2_stream *at = s->streams; at; at = at->next)
         if (at->kind == H2_GRPC) h2_grpc_end(at, GRPC_UNAVAILABLE, why);
     h2_wants_write(s);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "net/listen.h"
 
@@ -215,11 +216,14 @@ static int open_socket(const struct http_server_options *opt, struct err *err)
 static struct bufferevent *new_connection(struct event_base *base, void *arg)
 {
     struct http_server *s = arg;
-    SSL *ssl = s->tls ? SSL_new(s->tls) : NULL;
-    if (!ssl) return NULL; /* evhttp then makes a plain one, or none when memory is out */
+    SSL *ssl = SSL_new(s->tls);
     struct bufferevent *b =
-        bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-    if (b) bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
+        ssl ? bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    if (!b) { /* evhttp would go on in plain text */
+        log_error("out of memory for a TLS connection");
+        abort();
+    }
+    bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
     return b;
 }
 

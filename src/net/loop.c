@@ -92,8 +92,13 @@ static void ignore_sigpipe(void)
     if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
+/* libevent's answers to a failed allocation can be told nowhere: memory runs out there as it does in base/arena.h. */
+static void use_memory(void) { event_set_mem_functions(xmalloc, xrealloc, free); }
+
 struct event_base *loop_base_new(struct err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, use_memory);
     ignore_sigpipe();
     struct event_config *c = event_config_new();
     event_config_set_flag(c, EVENT_BASE_FLAG_NOLOCK);

@@ -36,6 +36,15 @@ static int no_password(char *buf, int size, int rw, void *arg)
     return 0;
 }
 
+/* Nothing more in the text, which counts as an error there; anything else must not pass for it. */
+static bool at_end(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    bool is_end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+    if (is_end) ERR_clear_error();
+    return is_end;
+}
+
 static bool use_key(SSL_CTX *ctx, struct str pem, struct err *err)
 {
     BIO *in SCOPED_BIO = BIO_new_mem_buf(pem.p, (int)pem.n);
@@ -56,8 +65,7 @@ static bool use_chain(SSL_CTX *ctx, struct str pem, struct err *err)
         X509_free(more);
         return tls_err(err, "a certificate of the chain cannot be used");
     }
-    ERR_clear_error(); /* the end of the text counts as an error there */
-    return true;
+    return at_end() || tls_err(err, "a certificate of the chain is not readable PEM");
 }
 
 static bool use_roots(SSL_CTX *ctx, struct str pem, struct err *err)
@@ -71,8 +79,7 @@ static bool use_roots(SSL_CTX *ctx, struct str pem, struct err *err)
         if (ok != 1) return tls_err(err, "a root certificate cannot be used");
     }
     if (!n) return tls_err(err, "the roots hold no readable PEM certificate");
-    ERR_clear_error();
-    return true;
+    return at_end() || tls_err(err, "a root certificate is not readable PEM");
 }
 
 /* "h2,http/1.1" as the wire has it: each name behind its length. */
@@ -106,8 +113,8 @@ static SSL_CTX *context(const SSL_METHOD *method, const struct tls_options *opt,
 {
     SSL_CTX *ctx SCOPED_CTX = SSL_CTX_new(method);
     if (!ctx) return tls_err(err, "cannot create a TLS context"), NULL;
-    SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
-    SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1)
+        return tls_err(err, "cannot set up TLS 1.3"), NULL;
     SSL_CTX_set_mode(ctx,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -150,8 +157,9 @@ SSL_CTX *tls_client_context(const struct tls_options *opt, struct err *err)
     if (!ctx) return NULL;
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     unsigned char wire[64];
-    if (opt->alpn) SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)alpn_wire(opt->alpn, wire));
-    return ctx;
+    if (!opt->alpn || SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)alpn_wire(opt->alpn, wire)) == 0) return ctx;
+    SSL_CTX_free(ctx);
+    return tls_err(err, "cannot offer the protocol"), NULL;
 }
 
 SSL_CTX *tls_server_context_files(const struct tls_files *f, struct err *err)
@@ -192,6 +200,7 @@ static bool fill_peer(const X509 *cert, struct arena *a, struct tls_peer *out, s
     out->spiffe_id = tls_spiffe_of(cert, a);
     BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
     char *hex = n ? BN_bn2hex(n) : NULL;
+    if (!hex) return BN_free(n), tls_err(err, "the peer's certificate has no serial number");
     out->serial = str_dup(a, str_of(hex));
     OPENSSL_free(hex);
     BN_free(n);
