@@ -12,7 +12,6 @@
 
 enum { SLICE_NS = 2 * 1000 * 1000 };
 #define PART_BASE "base"
-#define SET_OUT   "out:"
 
 struct pipeline {
     struct pipeline_options opt;
@@ -51,7 +50,8 @@ static void view_changed(struct pipeline *p, struct str workload, const struct p
 {
     struct xds_view_change *c = list_add(p->arena, &p->next.views);
     *c = (struct xds_view_change){.view = str_dup(p->arena, workload), .removed = !v};
-    for (size_t i = 0; v && i < v->parts.n; i++) list_push(p->arena, &c->parts, str_dup(p->arena, v->parts.v[i]));
+    struct strs parts = v ? plan_view_parts(p->arena, v) : (struct strs){0};
+    for (each(part, parts)) list_push(p->arena, &c->parts, str_dup(p->arena, *part));
 }
 
 static void cell_changed(struct pipeline *p, const struct cell_change *c)
@@ -64,17 +64,25 @@ static void cell_changed(struct pipeline *p, const struct cell_change *c)
     else if (c->kind == &plan_view_cell)
         view_changed(p, c->key, c->value);
     else if (c->kind == &envoy_base_cell || c->kind == &envoy_inbound_cell || c->kind == &envoy_outbound_cell ||
-             c->kind == &envoy_endpoints_cell)
+             c->kind == &envoy_listeners_cell || c->kind == &envoy_endpoints_cell)
         publish_bundle(p->publish, c->kind, c->key, c->value, p->arena, &p->next);
 }
 
 static void set_changed(struct pipeline *p, const struct set_change *s)
 {
-    static const struct cell_kind *const sides[] = {&envoy_outbound_cell, &envoy_endpoints_cell};
-    if (!str_starts(s->set, S(SET_OUT))) return;
-    for (size_t i = 0; i < 2; i++) {
-        watch(p, sides[i], s->member, s->added);
-        (s->added ? publish_join : publish_leave)(p->publish, s->set, sides[i], s->member, p->arena, &p->next);
+    static const struct {
+        const char *set;
+        const struct cell_kind *kind;
+    } made[] = {
+        {"out:", &envoy_outbound_cell},
+        {"out:", &envoy_endpoints_cell},
+        {"ear:", &envoy_listeners_cell},
+        {"base|", &envoy_base_cell},
+    };
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        if (!str_starts(s->set, str_of(made[i].set))) continue;
+        watch(p, made[i].kind, s->member, s->added);
+        (s->added ? publish_join : publish_leave)(p->publish, s->set, made[i].kind, s->member, p->arena, &p->next);
     }
 }
 

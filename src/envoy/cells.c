@@ -30,22 +30,30 @@ static bool endpoints(struct cell *c, struct str key, struct arena *a, void *out
     return p;
 }
 
-static bool inbound(struct cell *c, struct str key, struct arena *a, void *out)
+static bool listeners(struct cell *c, struct str key, struct arena *a, void *out)
 {
-    const struct plan_inbound *p = plan_inbound(c, key);
-    if (p) envoy_encode_inbound(a, p, out);
+    struct str log, outbound = plan_ear_outbound(key, &log);
+    const struct plan_outbound *p = plan_outbound(c, outbound);
+    if (p) envoy_encode_listeners(a, p, plan_hop(c, log), out);
     return p;
 }
 
-static bool base(struct cell *c, struct str key, struct arena *a, void *out)
+static bool inbound(struct cell *c, struct str key, struct arena *a, void *out)
 {
-    (void)key;
+    const struct plan_inbound *p = plan_inbound(c, key);
+    if (p) envoy_encode_inbound(a, p, plan_hop(c, plan_log_of(c, a, key)), out);
+    return p;
+}
+
+static bool base(struct cell *c, struct str log, struct arena *a, void *out)
+{
     const struct plan_base *p = plan_base(c);
-    if (p) envoy_encode_base(a, p, out);
+    if (p) envoy_encode_base(a, p, plan_hop(c, log), out);
     return p;
 }
 
 const struct cell_kind envoy_outbound_cell = {"envoy.outbound", &envoy_bundle_table, outbound};
+const struct cell_kind envoy_listeners_cell = {"envoy.listeners", &envoy_bundle_table, listeners};
 const struct cell_kind envoy_endpoints_cell = {"envoy.endpoints", &envoy_bundle_table, endpoints};
 const struct cell_kind envoy_inbound_cell = {"envoy.inbound", &envoy_bundle_table, inbound};
 const struct cell_kind envoy_base_cell = {"envoy.base", &envoy_bundle_table, base};
@@ -65,4 +73,9 @@ const struct envoy_bundle *envoy_inbound(struct cell *c, struct str workload)
     return sheet_read(c, &envoy_inbound_cell, workload);
 }
 
-const struct envoy_bundle *envoy_base(struct cell *c) { return sheet_read(c, &envoy_base_cell, S("")); }
+const struct envoy_bundle *envoy_listeners(struct cell *c, struct str member)
+{
+    return sheet_read(c, &envoy_listeners_cell, member);
+}
+
+const struct envoy_bundle *envoy_base(struct cell *c, struct str log) { return sheet_read(c, &envoy_base_cell, log); }

@@ -73,11 +73,13 @@ static void add(struct encoder *e, const PbCluster *c, struct str origin)
     encode_resource(e, &c->base, r);
 }
 
-void encode_cluster(struct encoder *e, const struct plan_cluster *p)
+void encode_cluster(struct encoder *e, const struct plan_cluster *p, bool health_checks)
 {
     PbCluster *c = p->original_dst ? original_dst(e->a, p->name) : by_eds(e->a, p->name);
     c->transport_socket = encode_tls_upstream(e, p);
     encode_connection(e->a, c, &p->connection);
+    /* Of headless Services the client chooses the pod by its address: nobody would be told. */
+    if (health_checks && !p->original_dst) PB_ADD(e->a, c, health_checks, encode_health_check(e->a, p));
     if (encode_is_http(p->protocol)) encode_http_upstream(e->a, c, &p->connection);
     add(e, c, p->origin);
 }
@@ -96,4 +98,7 @@ void encode_base_clusters(struct encoder *e, const struct plan_base *b)
 {
     add(e, cluster(e->a, S(CLUSTER_NONE), CLUSTER(DISCOVERY_TYPE__STATIC)), STR_NULL);
     if (b->egress) add(e, original_dst(e->a, S(CLUSTER_PASSTHROUGH)), STR_NULL);
+    encode_outside_cluster(e, &e->hop->authz.server);
+    encode_outside_cluster(e, &e->hop->tracing.collector);
+    encode_outside_cluster(e, &e->hop->log.collector);
 }

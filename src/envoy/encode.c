@@ -28,9 +28,16 @@ static void finish(struct envoy_bundle *b) { list_sort(&b->resources, by_type_an
 void envoy_encode_outbound(struct arena *a, const struct plan_outbound *p, struct envoy_bundle *out)
 {
     struct encoder e = {.a = a, .tls = &p->tls, .out = out};
-    for (each(c, p->clusters)) encode_cluster(&e, c);
-    for (each(l, p->listeners)) encode_outbound_listener(&e, l);
+    for (each(c, p->clusters)) encode_cluster(&e, c, p->health_checks);
     for (each(r, p->routes)) encode_outbound_route(&e, r);
+    finish(out);
+}
+
+void envoy_encode_listeners(struct arena *a, const struct plan_outbound *p, const struct plan_hop *hop,
+                            struct envoy_bundle *out)
+{
+    struct encoder e = {.a = a, .tls = &p->tls, .hop = hop, .out = out};
+    for (each(l, p->listeners)) encode_outbound_listener(&e, l);
     finish(out);
 }
 
@@ -66,9 +73,10 @@ static void local_clusters(struct encoder *e, const struct plan_inbound *p)
         if (!has_chain(p, i->local_cluster)) encode_local_cluster(e, i->local_cluster, i->port, true, i->origin);
 }
 
-void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct envoy_bundle *out)
+void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, const struct plan_hop *hop,
+                          struct envoy_bundle *out)
 {
-    struct encoder e = {.a = a, .tls = &p->tls, .out = out};
+    struct encoder e = {.a = a, .tls = &p->tls, .hop = hop, .out = out};
     encode_inbound_listener(&e, p);
     local_clusters(&e, p);
     for (each(chain, p->chains))
@@ -77,9 +85,9 @@ void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct 
     finish(out);
 }
 
-void envoy_encode_base(struct arena *a, const struct plan_base *p, struct envoy_bundle *out)
+void envoy_encode_base(struct arena *a, const struct plan_base *p, const struct plan_hop *hop, struct envoy_bundle *out)
 {
-    struct encoder e = {.a = a, .tls = &p->tls, .out = out};
+    struct encoder e = {.a = a, .tls = &p->tls, .hop = hop, .out = out};
     encode_base_clusters(&e, p);
     encode_capture_listener(&e, p);
     finish(out);

@@ -7,6 +7,8 @@
 #define FILTER_TCP_PROXY    "envoy.filters.network.tcp_proxy"
 #define FILTER_NETWORK_RBAC "envoy.filters.network.rbac"
 #define FILTER_HTTP_RBAC    "envoy.filters.http.rbac"
+#define FILTER_AUTHZ        "envoy.filters.http.ext_authz"
+#define FILTER_HEALTH       "envoy.filters.http.health_check"
 #define FILTER_ROUTER       "envoy.filters.http.router"
 #define SOCKET_TLS          "envoy.transport_sockets.tls"
 #define LISTENER_CAPTURE    "capture"
@@ -18,12 +20,17 @@
 /* Which way a connection goes, seen from the pod. */
 enum direction { DIR_OUTBOUND, DIR_INBOUND };
 
+struct encoded_logs {
+    PbAccessLog **v;
+    size_t n;
+};
 /* Shared by all resources of one bundle. */
 struct encoder {
     struct arena *a;
     const struct plan_tls *tls;
+    const struct plan_hop *hop; /* where there are listeners */
     struct envoy_bundle *out;
-    PbAccessLog *request_log; /* equal everywhere: made once */
+    struct encoded_logs request_logs; /* equal everywhere: made once */
 };
 
 static inline bool encode_is_http(int64_t protocol) { return protocol == PLAN_HTTP || protocol == PLAN_GRPC; }
@@ -56,30 +63,49 @@ PbPrincipal *encode_principal(struct arena *a, struct str id);
 void encode_allow(struct arena *a, PbRbac *rbac, struct str name, PbPrincipal *who);
 
 /* access_log.c */
-/* The 19 JSON fields, on standard output. */
-PbAccessLog *encode_request_log(struct encoder *e);
+/* What is written about a call: on standard output, and to the collector of the Telemetry if it names one. */
+struct encoded_logs encode_request_logs(struct encoder *e);
 /* One line "no_policy <original destination>" into FILE_DENIED_LOG per connection. */
-PbAccessLog *encode_denied_log(struct encoder *e);
+struct encoded_logs encode_denied_log(struct encoder *e);
 /* Only connections that no filter chain wanted: clients outside the mesh, unknown ports. */
-PbAccessLog *encode_unmatched_log(struct encoder *e);
+struct encoded_logs encode_unmatched_logs(struct encoder *e);
 /* A member of a Struct. */
 PbStructField *encode_struct_field(struct arena *a, struct str name, struct str value);
 
 /* stats.c: osm_request_total and osm_request_duration_ms. */
 PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct str service);
 
+/* outside.c: what proxies themselves call. */
+void encode_outside_cluster(struct encoder *e, const struct plan_outside *p);
+/* |timeout_ns| 0: none. */
+PbGrpcService *encode_grpc(struct arena *a, const struct plan_outside *p, int64_t timeout_ns);
+/* Adds the clusters that a listener with |hop| names. */
+void encode_hop_clusters(struct encoder *e, struct strs *clusters);
+/* Says who sends, from the environment that the agent gives Envoy: nothing in a shared resource names a pod. */
+PbExtension *encode_environment_detector(struct arena *a);
+/* tracing.c: NULL when off. */
+PbHcmTracing *encode_tracing(struct encoder *e);
+/* authz.c. |may_stream|: a request may never end, so its body is not waited for. */
+PbHttpFilter *encode_authz(struct encoder *e, bool may_stream);
+/* health.c: what checks, and what answers. */
+PbHealthCheck *encode_health_check(struct arena *a, const struct plan_cluster *c);
+PbHttpFilter *encode_health_filter(struct arena *a);
+
+PbHttpFilter *encode_http_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
 /* http.c: a connection manager that takes its routes from RDS. */
 struct http_options {
     enum direction direction; /* inbound: RBAC, denying all that the route configuration does not allow */
     struct str route_config;
     struct str service; /* "ns/svc", for statistics */
     bool path_rules;    /* inbound: policy looks at paths */
+    bool may_stream;    /* inbound: gRPC */
+    bool from_mesh;     /* inbound: callers are proxies, whose health checks are answered */
 };
 PbFilter *encode_http(struct encoder *e, const struct http_options *o);
 /* tcp.c */
 /* By weight; the share that is denied, or everything when there are no clusters, is closed. */
 PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l);
-PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, PbAccessLog *log);
+PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, struct encoded_logs logs);
 PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
 
 /* Is there a chain at all? HTTP always (it answers 403), TCP only for somebody. */
@@ -92,7 +118,7 @@ void encode_connection(struct arena *a, PbCluster *c, const struct plan_connecti
 /* HTTP/2 upstream when the application spoke HTTP/2, else HTTP/1.1. */
 void encode_http_upstream(struct arena *a, PbCluster *c, const struct plan_connection *p);
 /* cluster.c, endpoint.c, listener.c, route.c: whole resources, added to the bundle. */
-void encode_cluster(struct encoder *e, const struct plan_cluster *c);
+void encode_cluster(struct encoder *e, const struct plan_cluster *c, bool health_checks);
 /* The application at 127.0.0.1:|port|. |is_http|: somebody hands it HTTP. */
 void encode_local_cluster(struct encoder *e, struct str name, int64_t port, bool is_http, struct str origin);
 void encode_base_clusters(struct encoder *e, const struct plan_base *b);

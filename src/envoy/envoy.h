@@ -21,21 +21,27 @@ struct envoy_bundle {                 /* the value of the cells below */
 extern const struct table envoy_bundle_table;
 
 /* Cells over the plan cells of the same key (plan.h): what the pipeline observes. */
-extern const struct cell_kind envoy_outbound_cell;  /* plan_outbound_cell: clusters, listeners, routes of one Service */
+extern const struct cell_kind envoy_outbound_cell;  /* plan_outbound_cell: clusters and routes of one Service */
+extern const struct cell_kind envoy_listeners_cell; /* members of "ear:" sets: the listeners of one Service */
 extern const struct cell_kind envoy_endpoints_cell; /* plan_endpoints_cell: its CLAs */
 extern const struct cell_kind envoy_inbound_cell;   /* plan_inbound_cell: inbound listener, routes, local clusters */
-extern const struct cell_kind envoy_base_cell;      /* plan_base_cell: capture listener and its clusters */
+extern const struct cell_kind envoy_base_cell;      /* plan_view.log: capture listener, its clusters, what is called */
 
 const struct envoy_bundle *envoy_outbound(struct cell *c, struct str key);
 const struct envoy_bundle *envoy_endpoints(struct cell *c, struct str key);
 const struct envoy_bundle *envoy_inbound(struct cell *c, struct str workload);
-const struct envoy_bundle *envoy_base(struct cell *c);
+const struct envoy_bundle *envoy_listeners(struct cell *c, struct str member);
+const struct envoy_bundle *envoy_base(struct cell *c, struct str log);
 
 /* The functions behind the cells: |out| is zeroed; everything it points to lives in |a| or belongs to the plan. */
 void envoy_encode_outbound(struct arena *a, const struct plan_outbound *p, struct envoy_bundle *out);
+void envoy_encode_listeners(struct arena *a, const struct plan_outbound *p, const struct plan_hop *hop,
+                            struct envoy_bundle *out);
 void envoy_encode_endpoints(struct arena *a, const struct plan_endpoints *p, struct envoy_bundle *out);
-void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, struct envoy_bundle *out);
-void envoy_encode_base(struct arena *a, const struct plan_base *p, struct envoy_bundle *out);
+void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, const struct plan_hop *hop,
+                          struct envoy_bundle *out);
+void envoy_encode_base(struct arena *a, const struct plan_base *p, const struct plan_hop *hop,
+                       struct envoy_bundle *out);
 
 /* Readable JSON in protobuf's own mapping, messages inside an Any spelt out: what the golden tests keep and what a
  * static bootstrap of Envoy takes. Two blanks of indentation, fields in number order. An Any of an unknown type keeps

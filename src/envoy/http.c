@@ -2,7 +2,7 @@
 
 #define HCM(x) ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__##x
 
-static PbHttpFilter *http_filter(struct arena *a, const char *name, const ProtobufCMessage *config)
+PbHttpFilter *encode_http_filter(struct arena *a, const char *name, const ProtobufCMessage *config)
 {
     PbHttpFilter *m = NEW(a, HttpFilter);
     m->name = (char *)name;
@@ -15,7 +15,7 @@ static PbHttpFilter *deny_all(struct arena *a)
 {
     PbHttpRbac *m = NEW(a, HttpRbac);
     m->rules = NEW(a, Rbac);
-    return http_filter(a, FILTER_HTTP_RBAC, &m->base);
+    return encode_http_filter(a, FILTER_HTTP_RBAC, &m->base);
 }
 
 /* Policy judges the path that the application will see. Both sides of %2F are common in applications' own names, so
@@ -36,6 +36,41 @@ static void route_by_rds(struct arena *a, PbHcm *m, struct str name)
     PB_ONE(m, rds, rds);
 }
 
+static bool sees_checks(const struct encoder *e, const struct http_options *o)
+{
+    return o->from_mesh && e->hop->health_checks;
+}
+
+/* Checks are answered before access is judged: they ask after the sidecar, and see nothing of the application. */
+static void inbound_filters(struct encoder *e, const struct http_options *o, PbHcm *m)
+{
+    if (sees_checks(e, o)) PB_ADD(e->a, m, http_filters, encode_health_filter(e->a));
+    PB_ADD(e->a, m, http_filters, deny_all(e->a));
+    if (e->hop->authz.server.cluster.n) PB_ADD(e->a, m, http_filters, encode_authz(e, o->may_stream));
+}
+
+/* A shallow copy that passes over health checks. */
+static PbAccessLog *without_checks(struct arena *a, const PbAccessLog *log)
+{
+    PbAccessLog *m = NEW(a, AccessLog);
+    *m = *log;
+    m->filter = NEW(a, LogFilter);
+    PB_ONE(m->filter, not_health_check_filter, NEW(a, NotHealthCheckFilter));
+    return m;
+}
+
+static void add_log(struct encoder *e, const struct http_options *o, PbHcm *m, PbAccessLog *log)
+{
+    PB_ADD(e->a, m, access_log, sees_checks(e, o) ? without_checks(e->a, log) : log);
+}
+
+static void add_logs(struct encoder *e, const struct http_options *o, PbHcm *m)
+{
+    struct encoded_logs logs = encode_request_logs(e);
+    for (each(log, logs)) add_log(e, o, m, *log);
+    if (!e->hop->no_stats) add_log(e, o, m, encode_request_stats(e, o->direction, o->service));
+}
+
 PbFilter *encode_http(struct encoder *e, const struct http_options *o)
 {
     struct arena *a = e->a;
@@ -52,10 +87,10 @@ PbFilter *encode_http(struct encoder *e, const struct http_options *o)
     PB_ADD(a, m, upgrade_configs, websocket);
     if (o->direction == DIR_INBOUND) {
         normalise(a, m, o->path_rules);
-        PB_ADD(a, m, http_filters, deny_all(a));
+        inbound_filters(e, o, m);
     }
-    PB_ADD(a, m, http_filters, http_filter(a, FILTER_ROUTER, &NEW(a, Router)->base));
-    PB_ADD(a, m, access_log, encode_request_log(e));
-    PB_ADD(a, m, access_log, encode_request_stats(e, o->direction, o->service));
+    m->tracing = encode_tracing(e);
+    PB_ADD(a, m, http_filters, encode_http_filter(a, FILTER_ROUTER, &NEW(a, Router)->base));
+    add_logs(e, o, m);
     return encode_filter(a, FILTER_HCM, &m->base);
 }

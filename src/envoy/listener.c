@@ -22,6 +22,7 @@ static PbFilterChain *chain_of(struct arena *a, PbFilter *f)
 static void add(struct encoder *e, const PbListener *m, struct envoy_resource r)
 {
     r.type = ENVOY_LISTENER;
+    encode_hop_clusters(e, &r.clusters);
     r.name = str_of(m->name); /* Envoy goes by the listener's own name: the two must be equal */
     encode_resource(e, &m->base, r);
 }
@@ -44,9 +45,9 @@ void encode_outbound_listener(struct encoder *e, const struct plan_listener *p)
     add(e, m, r);
 }
 
-static PbFilterChain *closed_chain(struct encoder *e, const char *name, PbAccessLog *log)
+static PbFilterChain *closed_chain(struct encoder *e, const char *name, struct encoded_logs logs)
 {
-    PbFilterChain *c = chain_of(e->a, encode_tcp(e, name, S(CLUSTER_NONE), log));
+    PbFilterChain *c = chain_of(e->a, encode_tcp(e, name, S(CLUSTER_NONE), logs));
     c->name = (char *)name;
     c->filter_chain_match = NEW(e->a, ChainMatch);
     return c;
@@ -60,7 +61,7 @@ void encode_capture_listener(struct encoder *e, const struct plan_base *b)
     PbListener *m = listener(a, S(LISTENER_CAPTURE), S("0.0.0.0"), PORT_OUTBOUND);
     m->use_original_dst = pb_bool(a, true);
     /* A connection made to this port itself would be passed through to itself for ever. */
-    PbFilterChain *self = closed_chain(e, "self", encode_request_log(e));
+    PbFilterChain *self = closed_chain(e, "self", encode_request_logs(e));
     self->filter_chain_match->destination_port = pb_u32(a, PORT_OUTBOUND);
     PB_ADD(a, m, filter_chains, self);
     if (b->closed_ranges.n) {
@@ -69,7 +70,7 @@ void encode_capture_listener(struct encoder *e, const struct plan_base *b)
         PB_ADD(a, m, filter_chains, c);
     }
     struct str to = b->egress ? S(CLUSTER_PASSTHROUGH) : S(CLUSTER_NONE);
-    m->default_filter_chain = chain_of(a, encode_tcp(e, "egress", to, encode_request_log(e)));
+    m->default_filter_chain = chain_of(a, encode_tcp(e, "egress", to, encode_request_logs(e)));
     struct envoy_resource r = {0};
     list_push(a, &r.clusters, S(CLUSTER_NONE));
     if (b->egress) list_push(a, &r.clusters, to);
@@ -101,7 +102,7 @@ static void tcp_chain(struct encoder *e, const struct plan_chain *p, PbFilterCha
     rbac->stat_prefix = "inbound";
     rbac->rules = encode_tcp_rbac(e->a, p);
     PB_ADD(e->a, m, filters, encode_filter(e->a, FILTER_NETWORK_RBAC, &rbac->base));
-    PB_ADD(e->a, m, filters, encode_tcp(e, "inbound", p->local_cluster, encode_request_log(e)));
+    PB_ADD(e->a, m, filters, encode_tcp(e, "inbound", p->local_cluster, encode_request_logs(e)));
     m->transport_socket = encode_tls_downstream(e, p->tcp_any ? NULL : &p->tcp_principals);
 }
 
@@ -112,6 +113,8 @@ static void http_chain(struct encoder *e, const struct plan_chain *p, PbFilterCh
         .route_config = p->route_config,
         .service = p->service,
         .path_rules = has_path_rules(p),
+        .may_stream = p->protocol == PLAN_GRPC,
+        .from_mesh = true,
     };
     PB_ADD(e->a, m, filters, encode_http(e, &o));
     m->transport_socket = encode_tls_downstream(e, NULL);
@@ -157,7 +160,8 @@ void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in)
     m->traffic_direction = DIRECTION(INBOUND);
     add_listener_filter(a, m, "envoy.filters.listener.tls_inspector", &NEW(a, TlsInspector)->base);
     add_listener_filter(a, m, "envoy.filters.listener.original_dst", &NEW(a, OriginalDst)->base);
-    PB_ADD(a, m, access_log, encode_unmatched_log(e));
+    struct encoded_logs unmatched = encode_unmatched_logs(e);
+    for (each(log, unmatched)) PB_ADD(a, m, access_log, *log);
     for (each(p, in->chains)) {
         if (!encode_is_open(p)) continue;
         PB_ADD(a, m, filter_chains, inbound_chain(e, p));

@@ -9,6 +9,9 @@
 #include "envoy/config/core/v3/address.pb-c.h"
 #include "envoy/config/core/v3/base.pb-c.h"
 #include "envoy/config/core/v3/config_source.pb-c.h"
+#include "envoy/config/core/v3/extension.pb-c.h"
+#include "envoy/config/core/v3/grpc_service.pb-c.h"
+#include "envoy/config/core/v3/health_check.pb-c.h"
 #include "envoy/config/core/v3/protocol.pb-c.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"
 #include "envoy/config/endpoint/v3/endpoint.pb-c.h"
@@ -18,10 +21,16 @@
 #include "envoy/config/rbac/v3/rbac.pb-c.h"
 #include "envoy/config/route/v3/route.pb-c.h"
 #include "envoy/config/route/v3/route_components.pb-c.h"
+#include "envoy/config/trace/v3/http_tracer.pb-c.h"
+#include "envoy/config/trace/v3/opentelemetry.pb-c.h"
+#include "envoy/config/trace/v3/zipkin.pb-c.h"
 #include "envoy/data/accesslog/v3/accesslog.pb-c.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
+#include "envoy/extensions/access_loggers/open_telemetry/v3/logs_service.pb-c.h"
 #include "envoy/extensions/access_loggers/stats/v3/stats.pb-c.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
+#include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
+#include "envoy/extensions/filters/http/health_check/v3/health_check.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb-c.h"
@@ -29,6 +38,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
+#include "envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/common.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
@@ -42,6 +52,7 @@
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "google/protobuf/wrappers.pb-c.h"
+#include "opentelemetry/proto/common/v1/common.pb-c.h"
 
 #include "base/list.h"
 
@@ -142,6 +153,30 @@
     X(MetadataEntry, Envoy__Config__Core__V3__Metadata__FilterMetadataEntry, envoy__config__core__v3__metadata__filter_metadata_entry) \
     X(RuntimeFraction, Envoy__Config__Core__V3__RuntimeFractionalPercent, envoy__config__core__v3__runtime_fractional_percent) \
     X(Fraction, Envoy__Type__V3__FractionalPercent, envoy__type__v3__fractional_percent) \
+    X(Extension, Envoy__Config__Core__V3__TypedExtensionConfig, envoy__config__core__v3__typed_extension_config) \
+    X(GrpcService, Envoy__Config__Core__V3__GrpcService, envoy__config__core__v3__grpc_service) \
+    X(EnvoyGrpc, Envoy__Config__Core__V3__GrpcService__EnvoyGrpc, envoy__config__core__v3__grpc_service__envoy_grpc) \
+    X(HealthCheck, Envoy__Config__Core__V3__HealthCheck, envoy__config__core__v3__health_check) \
+    X(HttpHealthCheck, Envoy__Config__Core__V3__HealthCheck__HttpHealthCheck, envoy__config__core__v3__health_check__http_health_check) \
+    X(TcpHealthCheck, Envoy__Config__Core__V3__HealthCheck__TcpHealthCheck, envoy__config__core__v3__health_check__tcp_health_check) \
+    X(HeaderValue, Envoy__Config__Core__V3__HeaderValue, envoy__config__core__v3__header_value) \
+    X(HeaderValueOption, Envoy__Config__Core__V3__HeaderValueOption, envoy__config__core__v3__header_value_option) \
+    X(NotHealthCheckFilter, Envoy__Config__Accesslog__V3__NotHealthCheckFilter, envoy__config__accesslog__v3__not_health_check_filter) \
+    X(OtlpLog, Envoy__Extensions__AccessLoggers__OpenTelemetry__V3__OpenTelemetryAccessLogConfig, envoy__extensions__access_loggers__open_telemetry__v3__open_telemetry_access_log_config) \
+    X(OtlpValue, Opentelemetry__Proto__Common__V1__AnyValue, opentelemetry__proto__common__v1__any_value) \
+    X(OtlpArray, Opentelemetry__Proto__Common__V1__ArrayValue, opentelemetry__proto__common__v1__array_value) \
+    X(OtlpMap, Opentelemetry__Proto__Common__V1__KeyValueList, opentelemetry__proto__common__v1__key_value_list) \
+    X(OtlpPair, Opentelemetry__Proto__Common__V1__KeyValue, opentelemetry__proto__common__v1__key_value) \
+    X(HcmTracing, Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager__Tracing, envoy__extensions__filters__network__http_connection_manager__v3__http_connection_manager__tracing) \
+    X(HttpTracer, Envoy__Config__Trace__V3__Tracing__Http, envoy__config__trace__v3__tracing__http) \
+    X(Zipkin, Envoy__Config__Trace__V3__ZipkinConfig, envoy__config__trace__v3__zipkin_config) \
+    X(OtlpTracer, Envoy__Config__Trace__V3__OpenTelemetryConfig, envoy__config__trace__v3__open_telemetry_config) \
+    X(EnvironmentDetector, Envoy__Extensions__Tracers__Opentelemetry__ResourceDetectors__V3__EnvironmentResourceDetectorConfig, envoy__extensions__tracers__opentelemetry__resource_detectors__v3__environment_resource_detector_config) \
+    X(Percent, Envoy__Type__V3__Percent, envoy__type__v3__percent) \
+    X(ExtAuthz, Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthz, envoy__extensions__filters__http__ext_authz__v3__ext_authz) \
+    X(BodySettings, Envoy__Extensions__Filters__Http__ExtAuthz__V3__BufferSettings, envoy__extensions__filters__http__ext_authz__v3__buffer_settings) \
+    X(HealthFilter, Envoy__Extensions__Filters__Http__HealthCheck__V3__HealthCheck, envoy__extensions__filters__http__health_check__v3__health_check) \
+    X(ExplicitHttp, Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__ExplicitHttpConfig, envoy__extensions__upstreams__http__v3__http_protocol_options__explicit_http_config) \
     X(PolicyEntry, Envoy__Config__Rbac__V3__RBAC__PoliciesEntry, envoy__config__rbac__v3__rbac__policies_entry) \
     X(RouteConfigEntry, Envoy__Config__Route__V3__RouteConfiguration__TypedPerFilterConfigEntry, envoy__config__route__v3__route_configuration__typed_per_filter_config_entry) \
     X(ClusterOption, Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry, envoy__config__cluster__v3__cluster__typed_extension_protocol_options_entry)
@@ -173,7 +208,7 @@ struct str pb_pack(struct arena *a, const ProtobufCMessage *m);
 PbAny *pb_any(struct arena *a, const ProtobufCMessage *m);
 #define ANY(a, m) pb_any((a), &(m)->base)
 
-/* Wrapped scalars. |seconds| may be 0. */
+/* Wrapped scalars. |seconds| and |ns| may be 0. */
 PbU32 *pb_u32(struct arena *a, uint32_t v);
 PbBool *pb_bool(struct arena *a, bool v);
 PbDuration *pb_seconds(struct arena *a, int64_t seconds);

@@ -16,12 +16,12 @@ static PbTcpClusterWeight *weight(struct arena *a, struct str cluster, int64_t n
     return m;
 }
 
-static PbTcpProxy *proxy(struct encoder *e, const char *stat_prefix, PbAccessLog *log)
+static PbTcpProxy *proxy(struct encoder *e, const char *stat_prefix, struct encoded_logs logs)
 {
     PbTcpProxy *m = NEW(e->a, TcpProxy);
     m->stat_prefix = (char *)stat_prefix;
     m->idle_timeout = pb_seconds(e->a, 0); /* databases keep silent connections for days */
-    PB_ADD(e->a, m, access_log, log);
+    for (each(log, logs)) PB_ADD(e->a, m, access_log, *log);
     return m;
 }
 
@@ -35,8 +35,8 @@ static struct str destination(const struct plan_listener *l)
 PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l)
 {
     struct str only = destination(l);
-    if (only.n) return encode_tcp(e, "outbound", only, encode_request_log(e));
-    PbTcpProxy *m = proxy(e, "outbound", encode_request_log(e));
+    if (only.n) return encode_tcp(e, "outbound", only, encode_request_logs(e));
+    PbTcpProxy *m = proxy(e, "outbound", encode_request_logs(e));
     PbTcpWeightedCluster *all = NEW(e->a, TcpWeightedCluster);
     for (each(w, l->clusters)) PB_ADD(e->a, all, clusters, weight(e->a, w->cluster, w->weight));
     if (l->denied) PB_ADD(e->a, all, clusters, weight(e->a, S(CLUSTER_NONE), l->denied));
@@ -44,9 +44,9 @@ PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l)
     return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
 }
 
-PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, PbAccessLog *log)
+PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, struct encoded_logs logs)
 {
-    PbTcpProxy *m = proxy(e, stat_prefix, log);
+    PbTcpProxy *m = proxy(e, stat_prefix, logs);
     PB_ONE(m, cluster, pb_str(e->a, cluster));
     return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
 }

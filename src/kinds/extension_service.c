@@ -7,7 +7,7 @@ static const struct field spec_fields[] = {
     FIELD(struct extension_service_spec, port, "port", F_INT, .flags = FIELD_REQUIRED, .min = 1, .max = 65535,
           .doc = "Its port."),
     FIELD(struct extension_service_spec, protocol, "protocol", F_ENUM, .names = protocols, .flags = FIELD_REQUIRED,
-          .doc = "What it speaks."),
+          .doc = "What it speaks; collectors of logs are called by h2c alone."),
     FIELD(struct extension_service_spec, connect_timeout_ns, "connectTimeout", F_DURATION,
           .doc = "How long to wait for a connection."),
 };

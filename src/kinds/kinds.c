@@ -52,7 +52,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_MESH_ROOT_CERTIFICATE] =
         K("MeshRootCertificate", "meshrootcertificates", "mrc", CONFIG, LATER, mesh_root_certificate, "v1alpha2"),
     [KIND_EXTENSION_SERVICE] =
-        K("ExtensionService", "extensionservices", "extsvc", CONFIG, LATER, extension_service, "v1alpha2"),
+        K("ExtensionService", "extensionservices", "extsvc", CONFIG, KIND_MESH, extension_service, "v1alpha2"),
     [KIND_TRAFFIC_TARGET] =
         K("TrafficTarget", "traffictargets", "tt", "access.smi-spec.io", KIND_MESH, traffic_target, "v1alpha3"),
     [KIND_HTTP_ROUTE_GROUP] =
@@ -65,7 +65,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_RETRY] = K("Retry", "retries", NULL, POLICY, LATER, retry, "v1alpha1"),
     [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, LATER,
                                         upstream_traffic_setting, "v1alpha1"),
-    [KIND_TELEMETRY] = K("Telemetry", "telemetries", NULL, POLICY, LATER, telemetry, "v1alpha1"),
+    [KIND_TELEMETRY] = K("Telemetry", "telemetries", NULL, POLICY, KIND_MESH, telemetry, "v1alpha1"),
 };
 
 const struct kind_info *kind_info(enum kind k) { return &kinds[k]; }

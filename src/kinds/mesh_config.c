@@ -1,11 +1,14 @@
 #include "kinds/mesh_config.h"
 
+#include "base/regex.h"
+
 #define LATER FIELD_NOT_ENFORCED
 
 static const char *const envoy_levels[] = {"trace", "debug",    "info", "warning", "warn",
                                            "error", "critical", "off",  NULL};
 static const char *const levels[] = {"disabled", "panic", "fatal", "error", "warn", "info", "debug", "trace", NULL};
 static const char *const tls_versions[] = {"TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3", NULL};
+static const char *const tracing_protocols[] = {"zipkin", "otlp", NULL};
 static const char *const proxy_modes[] = {"Localhost", "PodIP", NULL};
 
 #define F(m, name, type, ...) FIELD(struct sidecar_settings, m, name, type, __VA_ARGS__)
@@ -14,13 +17,13 @@ static const struct field sidecar_fields[] = {
       .doc = "Whether the container that redirects traffic runs privileged. New pods."),
     F(log_level, "logLevel", F_STR, .names = envoy_levels, .def = "error", .doc = "Envoy's log level. New pods."),
     F(envoy_image, "envoyImage", F_STR, .doc = "Image of the sidecar; the installation's when absent. New pods."),
-    F(envoy_windows_image, "envoyWindowsImage", F_STR, .flags = LATER, .doc = "Image of the sidecar on Windows."),
+    F(envoy_windows_image, "envoyWindowsImage", F_STR, .doc = "No effect: there are no sidecars on Windows."),
     F(init_image, "initContainerImage", F_STR,
       .doc = "Image of the container that redirects traffic; the installation's when absent. New pods."),
     F(max_connections, "maxDataPlaneConnections", F_INT, .max = INT32_MAX,
       .doc = "The most proxies that one controller serves; 0 for no limit."),
-    F(resync_ns, "configResyncInterval", F_DURATION, .flags = LATER, .def = "0s",
-      .doc = "Had a meaning where changes could get lost; here every change is pushed."),
+    F(resync_ns, "configResyncInterval", F_DURATION, .def = "0s",
+      .doc = "No effect: it mattered where changes could get lost; here every change is pushed and acknowledged."),
     F(resources, "resources", F_JSON, .doc = "Limits and requests of the sidecar. New pods."),
     F(tls_min, "tlsMinProtocolVersion", F_ENUM, .names = tls_versions, .def = "TLSv1_3",
       .doc = "The oldest TLS between proxies."),
@@ -46,8 +49,8 @@ static const struct table sidecar_table =
 #define F(m, name, type, ...) FIELD(struct ext_authz_settings, m, name, type, __VA_ARGS__)
 static const struct field ext_authz_fields[] = {
     F(enable, "enable", F_BOOL,
-      .doc = "Whether an outside service decides on every call. Not carried out yet: while on, calls are refused."),
-    F(address, "address", F_STR, .doc = "Host of the service."),
+      .doc = "Whether an outside service decides on every HTTP call; without address or port all are denied."),
+    F(address, "address", F_STR, .doc = "Host of the service, which speaks ext_authz by gRPC in clear text."),
     F(port, "port", F_INT, .min = 0, .max = 65535, .doc = "Port of the service."),
     F(stat_prefix, "statPrefix", F_STR, .def = "inboundExtAuthz", .doc = "Name in Envoy's statistics."),
     F(timeout_ns, "timeout", F_DURATION, .def = "1s", .doc = "How long to wait for its answer."),
@@ -83,20 +86,45 @@ static const struct table traffic_table = TABLE("TrafficSettings", struct traffi
 
 #define F(m, name, type, ...) FIELD(struct tracing_settings, m, name, type, __VA_ARGS__)
 static const struct field tracing_fields[] = {
-    F(enable, "enable", F_BOOL, .flags = LATER, .doc = "Whether proxies send traces."),
-    F(port, "port", F_INT, .min = 1, .max = 65535, .def = "9411", .doc = "Port of the collector."),
+    F(enable, "enable", F_BOOL, .doc = "Whether proxies send traces."),
+    F(port, "port", F_INT, .min = 1, .max = 65535, .def = "9411",
+      .doc = "Port of the collector; OpenTelemetry's own is 4317."),
     F(address, "address", F_STR, .doc = "Host of the collector; jaeger in the system namespace when absent."),
-    F(endpoint, "endpoint", F_STR, .def = "/api/v2/spans", .doc = "Path at the collector."),
+    F(endpoint, "endpoint", F_STR, .def = "/api/v2/spans", .doc = "Zipkin: path at the collector."),
+    F(protocol, "protocol", F_ENUM, .names = tracing_protocols,
+      .doc = "zipkin: JSON version 2 by HTTP; otlp: OpenTelemetry by gRPC in clear text."),
+    F(sampling, "samplingPercent", F_INT_OR_STR, .def = "100",
+      .doc = "Share of the calls that are traced, 0 to 100; as text with up to two decimals. Who calls with a decision "
+             "already made is followed."),
 };
 #undef F
-static const struct table tracing_table =
-    TABLE("TracingSettings", struct tracing_settings, tracing_fields, .doc = "Traces of calls.");
+
+int64_t tracing_sampling(const struct int_or_str *percent)
+{
+    if (!percent->s.n) return percent->i >= 0 && percent->i <= 100 ? percent->i * 100 : -1;
+    if (!regex_matches_const("(100(\\.00?)?|[0-9]{1,2}(\\.[0-9]{1,2})?)", percent->s)) return -1;
+    struct str decimals = percent->s, whole = str_cut(&decimals, '.');
+    int64_t n = 0, part = 0;
+    if (!str_to_i64(whole, 0, 100, &n) || (decimals.n && !str_to_i64(decimals, 0, 99, &part))) return -1;
+    return n * 100 + (decimals.n == 1 ? part * 10 : part);
+}
+
+static void check_tracing(const void *v, struct arena *a, struct problems *out)
+{
+    const struct tracing_settings *t = v;
+    if (tracing_sampling(&t->sampling) < 0)
+        problem_add(a, out, true, NULL, S("samplingPercent"), "must be 0 to 100, with up to two decimals");
+    if (!regex_matches_const("/[!-~]*", t->endpoint))
+        problem_add(a, out, true, NULL, S("endpoint"), "must be a path that begins with /");
+}
+static const struct table tracing_table = TABLE("TracingSettings", struct tracing_settings, tracing_fields,
+                                                .check = check_tracing, .doc = "Traces of calls.");
 
 #define F(m, name, type, ...) FIELD(struct observability_settings, m, name, type, __VA_ARGS__)
 static const struct field observability_fields[] = {
     F(log_level, "osmLogLevel", F_STR, .names = levels, .def = "info", .doc = "The control plane's log level."),
-    F(enable_debug_server, "enableDebugServer", F_BOOL, .flags = LATER,
-      .doc = "Had a meaning for the older system's debug server."),
+    F(enable_debug_server, "enableDebugServer", F_BOOL,
+      .doc = "Whether the controller answers at /debug on port 9092 of its own 127.0.0.1."),
     F(tracing, "tracing", F_INLINE, .sub = &tracing_table, .doc = "Traces of calls."),
 };
 #undef F
@@ -124,8 +152,8 @@ static const struct table ingress_table = TABLE("IngressGatewayCertificate", str
 static const struct field certificate_fields[] = {
     F(validity_ns, "serviceCertValidityDuration", F_DURATION, .def = "24h",
       .doc = "How long a workload's certificate is good; less than 10m counts as 10m."),
-    F(key_bits, "certKeyBitSize", F_INT, .flags = LATER, .min = 2048, .max = 4096, .def = "2048",
-      .doc = "Had a meaning for RSA keys; workloads' keys are ECDSA P-256."),
+    F(key_bits, "certKeyBitSize", F_INT, .min = 2048, .max = 4096, .def = "2048",
+      .doc = "No effect: it is the size of RSA keys; ours are ECDSA P-256."),
     F(ingress, "ingressGateway", F_OBJ, .sub = &ingress_table, .flags = LATER,
       .doc = "A certificate for an ingress gateway."),
 };
@@ -135,18 +163,16 @@ static const struct table certificate_table =
 
 #define F(m, name, type, ...) FIELD(struct feature_flags, m, name, type, __VA_ARGS__)
 static const struct field feature_fields[] = {
-    F(wasm_stats, "enableWASMStats", F_BOOL, .flags = LATER, .def = "true",
-      .doc = "Had a meaning where request statistics were a plug-in; they are always on."),
+    F(wasm_stats, "enableWASMStats", F_BOOL, .def = "true",
+      .doc = "Whether proxies count osm_request_total and osm_request_duration_ms; no plug-in is needed for it."),
     F(egress_policy, "enableEgressPolicy", F_BOOL, .flags = LATER, .def = "true",
       .doc = "Whether Egress policies hold."),
-    F(multicluster, "enableMulticlusterMode", F_BOOL, .flags = LATER, .doc = "Never had an effect."),
-    F(snapshot_cache, "enableSnapshotCacheMode", F_BOOL, .flags = LATER,
-      .doc = "Had a meaning for the older system's cache."),
-    F(async_mapping, "enableAsyncProxyServiceMapping", F_BOOL, .flags = LATER, .doc = "Never had an effect."),
-    F(ingress_policy, "enableIngressBackendPolicy", F_BOOL, .flags = LATER, .def = "true",
-      .doc = "Never had an effect."),
-    F(health_checks, "enableEnvoyActiveHealthChecks", F_BOOL, .flags = LATER,
-      .doc = "Whether proxies check the pods they call."),
+    F(multicluster, "enableMulticlusterMode", F_BOOL, .doc = "No effect: it never had one."),
+    F(snapshot_cache, "enableSnapshotCacheMode", F_BOOL, .doc = "No effect: there is no such cache."),
+    F(async_mapping, "enableAsyncProxyServiceMapping", F_BOOL, .doc = "No effect: it never had one."),
+    F(ingress_policy, "enableIngressBackendPolicy", F_BOOL, .def = "true", .doc = "No effect: it never had one."),
+    F(health_checks, "enableEnvoyActiveHealthChecks", F_BOOL,
+      .doc = "Whether proxies ask the sidecars of the pods they call every 10 s whether they answer."),
     F(retry, "enableRetryPolicy", F_BOOL, .flags = LATER, .doc = "Whether Retry policies hold."),
     F(mesh_root_certificate, "enableMeshRootCertificate", F_BOOL, .flags = LATER,
       .doc = "Whether MeshRootCertificates say who signs."),

@@ -28,10 +28,13 @@ struct traffic_settings {
     struct strs interfaces_exclude;
     struct ext_authz_settings ext_authz;
 };
+enum tracing_protocol { TRACING_ZIPKIN, TRACING_OTLP };
 struct tracing_settings {
     bool enable;
     int64_t port;
     struct str address, endpoint;
+    int protocol;               /* enum tracing_protocol */
+    struct int_or_str sampling; /* percent: 0 to 100, as text with up to two decimals */
 };
 struct observability_settings {
     struct str log_level; /* the control plane's */
@@ -64,6 +67,8 @@ struct mesh_config_spec {
 struct mesh_config {
     struct mesh_config_spec spec;
 };
+/* samplingPercent in ten-thousandths; -1: no percentage. */
+int64_t tracing_sampling(const struct int_or_str *percent);
 KIND_ACCESSOR(mesh_config, KIND_MESH_CONFIG);
 /* What holds where there is no MeshConfig: the defaults with egress and permissive mode on. |out| is zeroed. */
 void mesh_config_installed(struct arena *a, struct mesh_config *out);

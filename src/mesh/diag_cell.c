@@ -9,6 +9,7 @@
 #include "mesh/service.h"
 #include "mesh/settings.h"
 #include "mesh/split.h"
+#include "mesh/telemetry.h"
 #include "mesh/upstream.h"
 #include "mesh/workload.h"
 
@@ -156,6 +157,8 @@ static void settings_diags(const struct subject_of_diag *d)
     diag_append(d->a, d->out, s->diags.v, s->diags.n);
 }
 
+static void telemetry_diags(const struct subject_of_diag *d) { mesh_telemetry_diags(d->c, d->a, d->o, d->out); }
+
 static const struct {
     enum kind kind;
     void (*fn)(const struct subject_of_diag *d);
@@ -168,6 +171,7 @@ static const struct {
     {KIND_MESH_CONFIG, settings_diags},
     {KIND_UPSTREAM_TRAFFIC_SETTING, upstream_diags},
     {KIND_INGRESS_BACKEND, ingress_diags},
+    {KIND_TELEMETRY, telemetry_diags},
 };
 
 static bool kind_of(struct str name, enum kind *out)

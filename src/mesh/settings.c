@@ -1,5 +1,7 @@
 #include "mesh/settings.h"
 
+#include <arpa/inet.h>
+
 #include "base/names.h"
 #include "kinds/mesh_config.h"
 #include "mesh/platform.h"
@@ -11,11 +13,29 @@ static const struct field tls_fields[] = {
     FIELD(struct mesh_tls, ecdh_curves, "ecdhCurves", F_STRS),
 };
 static const struct table tls_table = TABLE("Tls", struct mesh_tls, tls_fields);
+static const struct field authz_fields[] = {
+    FIELD(struct mesh_authz, address, "address", F_STR),
+    FIELD(struct mesh_authz, port, "port", F_INT),
+    FIELD(struct mesh_authz, stat_prefix, "statPrefix", F_STR),
+    FIELD(struct mesh_authz, timeout_ns, "timeoutNs", F_INT),
+    FIELD(struct mesh_authz, failure_mode_allow, "failureModeAllow", F_BOOL),
+};
+static const struct table authz_table = TABLE("Authz", struct mesh_authz, authz_fields);
+static const struct field tracing_fields[] = {
+    FIELD(struct mesh_tracing, address, "address", F_STR),   FIELD(struct mesh_tracing, port, "port", F_INT),
+    FIELD(struct mesh_tracing, otlp, "otlp", F_BOOL),        FIELD(struct mesh_tracing, endpoint, "endpoint", F_STR),
+    FIELD(struct mesh_tracing, sampling, "sampling", F_INT),
+};
+static const struct table tracing_table = TABLE("Tracing", struct mesh_tracing, tracing_fields);
 static const struct field fields[] = {
     FIELD(struct mesh_settings, permissive, "permissive", F_BOOL),
     FIELD(struct mesh_settings, egress, "egress", F_BOOL),
     FIELD(struct mesh_settings, tls, "tls", F_INLINE, .sub = &tls_table),
+    FIELD(struct mesh_settings, authz, "authz", F_INLINE, .sub = &authz_table),
     FIELD(struct mesh_settings, deny_inbound, "denyInbound", F_BOOL),
+    FIELD(struct mesh_settings, tracing, "tracing", F_INLINE, .sub = &tracing_table),
+    FIELD(struct mesh_settings, health_checks, "healthChecks", F_BOOL),
+    FIELD(struct mesh_settings, no_stats, "noStats", F_BOOL),
     FIELD(struct mesh_settings, log_level, "logLevel", F_STR),
     FIELD(struct mesh_settings, local_proxy_mode, "localProxyMode", F_STR),
     FIELD(struct mesh_settings, image, "image", F_STR),
@@ -29,7 +49,6 @@ static const struct field fields[] = {
     FIELD(struct mesh_settings, inbound_ports, "inboundPorts", F_INTS),
     FIELD(struct mesh_settings, max_proxies, "maxProxies", F_INT),
     FIELD(struct mesh_settings, certificate_ns, "certificateNs", F_INT),
-    FIELD(struct mesh_settings, ca_key_bits, "caKeyBits", F_INT),
     FIELD(struct mesh_settings, controller_log_level, "controllerLogLevel", F_STR),
     FIELD(struct mesh_settings, debug_server, "debugServer", F_BOOL),
     FIELD(struct mesh_settings, diags, "diags", F_LIST, .sub = &mesh_diag_table),
@@ -69,6 +88,35 @@ static void set_sidecar(const struct sidecar_settings *s, struct mesh_settings *
     out->max_proxies = s->max_connections;
 }
 
+bool mesh_is_host(struct str s)
+{
+    struct in6_addr ip;
+    char text[256];
+    if (!s.n || s.n >= sizeof text) return false;
+    for (size_t i = 0; i < s.n; i++) text[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 32) : s.p[i];
+    text[s.n] = '\0';
+    return is_dns_subdomain(str_make(text, s.n)) || inet_pton(AF_INET6, text, &ip) == 1;
+}
+
+/* Who asks for a judge whom nobody can reach has his calls denied, not let through. */
+static void set_authz(const struct ext_authz_settings *t, struct arena *a, struct mesh_settings *out)
+{
+    enum { DEFAULT_TIMEOUT_NS = 1000000000 };
+    if (!t->enable) return;
+    const char *wrong = !t->address.n               ? "has no address"
+                        : !mesh_is_host(t->address) ? "has an address that is neither a DNS name nor a number"
+                        : t->port < 1               ? "has no port"
+                                                    : NULL;
+    if (wrong) {
+        out->deny_inbound = true;
+        diag_error(a, &out->diags, E_BAD_OBJECT,
+                   "traffic.inboundExternalAuthorization %s: all HTTP calls are denied until it has", wrong);
+        return;
+    }
+    out->authz = (struct mesh_authz){t->address, t->port, t->stat_prefix, t->timeout_ns, t->failure_mode_allow};
+    if (!t->timeout_ns) out->authz.timeout_ns = DEFAULT_TIMEOUT_NS;
+}
+
 static void set_traffic(const struct traffic_settings *t, struct arena *a, struct mesh_settings *out)
 {
     out->permissive = t->permissive;
@@ -78,21 +126,57 @@ static void set_traffic(const struct traffic_settings *t, struct arena *a, struc
     out->interfaces = t->interfaces_exclude;
     out->outbound_ports = t->out_ports_exclude;
     out->inbound_ports = t->in_ports_exclude;
-    out->deny_inbound = t->ext_authz.enable;
-    if (out->deny_inbound)
-        diag_error(a, &out->diags, E_NOT_ENFORCED,
-                   "traffic.inboundExternalAuthorization is not carried out yet: because it could forbid them, all "
-                   "HTTP calls are denied");
+    set_authz(&t->ext_authz, a, out);
+}
+
+static void set_tracing(const struct tracing_settings *t, struct str system_ns, struct arena *a,
+                        struct mesh_settings *out)
+{
+    if (!t->enable) return;
+    struct str address = t->address.n ? t->address : str_fmt(a, "jaeger.%.*s.svc.cluster.local", STR_FMT(system_ns));
+    if (!mesh_is_host(address)) {
+        diag_error(a, &out->diags, E_BAD_OBJECT,
+                   "observability.tracing.address %.*s is neither a DNS name nor an address: no traces are sent",
+                   STR_FMT(address));
+        return;
+    }
+    out->tracing = (struct mesh_tracing){.address = address,
+                                         .port = t->port,
+                                         .otlp = t->protocol == TRACING_OTLP,
+                                         .endpoint = t->endpoint,
+                                         .sampling = tracing_sampling(&t->sampling)};
+}
+
+/* Fields whose meaning went with the way the archived project worked: who sets them is told. */
+static void remark_on_idle_fields(const struct mesh_config_spec *s, struct arena *a, struct mesh_settings *out)
+{
+    const struct {
+        bool is_set;
+        const char *field, *why;
+    } idle[] = {
+        {s->sidecar.resync_ns, "sidecar.configResyncInterval", "every change is pushed at once and acknowledged"},
+        {s->sidecar.envoy_windows_image.n, "sidecar.envoyWindowsImage", "there are no sidecars on Windows"},
+        {s->certificate.key_bits != 2048, "certificate.certKeyBitSize", "keys are ECDSA P-256, not RSA"},
+        {s->features.multicluster, "featureFlags.enableMulticlusterMode", "there never was such a mode"},
+        {s->features.snapshot_cache, "featureFlags.enableSnapshotCacheMode", "there is no such cache"},
+        {s->features.async_mapping, "featureFlags.enableAsyncProxyServiceMapping", "it never had one"},
+        {!s->features.ingress_policy, "featureFlags.enableIngressBackendPolicy",
+         "it never had one; delete the IngressBackends"},
+    };
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+        if (idle[i].is_set)
+            diag_remark(a, &out->diags, E_NOT_ENFORCED, "%s has no effect: %s", idle[i].field, idle[i].why);
 }
 
 static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct mesh_settings *out)
 {
+    out->health_checks = s->features.health_checks;
+    out->no_stats = !s->features.wasm_stats;
     out->certificate_ns =
         s->certificate.validity_ns < MIN_CERTIFICATE_NS ? MIN_CERTIFICATE_NS : s->certificate.validity_ns;
     if (s->certificate.validity_ns < MIN_CERTIFICATE_NS)
         diag_remark(a, &out->diags, E_BAD_OBJECT,
                     "certificate.serviceCertValidityDuration is below 10 minutes: 10 minutes are used");
-    out->ca_key_bits = s->certificate.key_bits;
     out->controller_log_level = s->observability.log_level;
     out->debug_server = s->observability.enable_debug_server;
 }
@@ -107,7 +191,9 @@ void mesh_settings_of(const struct object *o, struct arena *a, struct mesh_setti
     set_tls(&s->sidecar, a, out);
     set_sidecar(&s->sidecar, out);
     set_traffic(&s->traffic, a, out);
+    if (o) set_tracing(&s->observability.tracing, o->meta.ns, a, out);
     set_rest(s, a, out);
+    remark_on_idle_fields(s, a, out);
 }
 
 static bool compute(struct cell *c, struct str key, struct arena *a, void *value)

@@ -7,10 +7,28 @@ struct mesh_tls {
     struct str min, max; /* as Envoy spells them */
     struct strs cipher_suites, ecdh_curves;
 };
+struct mesh_authz {
+    struct str address; /* empty: nobody is asked */
+    int64_t port;
+    struct str stat_prefix;
+    int64_t timeout_ns; /* > 0 */
+    bool failure_mode_allow;
+};
+struct mesh_tracing {
+    struct str address; /* empty: off */
+    int64_t port;
+    bool otlp;           /* else Zipkin's JSON */
+    struct str endpoint; /* begins with '/' */
+    int64_t sampling;    /* of 10,000 */
+};
 struct mesh_settings {
     bool permissive, egress;
     struct mesh_tls tls; /* between proxies */
-    bool deny_inbound;   /* external authorization is asked for and not carried out yet: HTTP is denied */
+    struct mesh_authz authz;
+    bool deny_inbound; /* external authorization is on and its settings cannot be used: HTTP is denied */
+    struct mesh_tracing tracing;
+    bool health_checks; /* proxies check the pods they call */
+    bool no_stats;      /* request statistics are off */
     /* sidecars: of new pods */
     struct str log_level, local_proxy_mode, image, init_image;
     bool privileged_init;
@@ -20,7 +38,6 @@ struct mesh_settings {
     int64_t max_proxies; /* per controller; 0: no limit */
     /* certificates */
     int64_t certificate_ns; /* lifetime of a workload's certificate in nanoseconds */
-    int64_t ca_key_bits;
     /* the controller itself */
     struct str controller_log_level;
     bool debug_server;
@@ -33,3 +50,6 @@ extern const struct cell_kind mesh_settings_cell; /* key "" */
 const struct mesh_settings *mesh_settings(struct cell *c);
 /* The same of a given object; |o| NULL: no MeshConfig, the installation's defaults. Borrows from |o|. */
 void mesh_settings_of(const struct object *o, struct arena *a, struct mesh_settings *out);
+
+/* A DNS name or an IP address? */
+bool mesh_is_host(struct str s);

@@ -4,6 +4,7 @@
 #include "kinds/pod.h"
 #include "mesh/platform.h"
 #include "mesh/service.h"
+#include "mesh/telemetry.h"
 
 static const struct field pod_fields[] = {
     FIELD(struct mesh_pod, ns, "namespace", F_STR),
@@ -103,7 +104,9 @@ static bool compute_pod(struct cell *c, struct str key, struct arena *a, void *v
     if (why_not) return true;
     out->services = services_of(c, o, a);
     struct str names = str_join(a, out->services, S(","));
-    out->workload = str_fmt(a, "%.*s/%.*s/%.*s", STR_FMT(out->account), STR_FMT(names), STR_FMT(g));
+    struct str log = mesh_telemetry_of_labels(c, out->ns, o->meta.labels);
+    out->workload = str_fmt(a, "%.*s/%.*s/%.*s%s%.*s", STR_FMT(out->account), STR_FMT(names), STR_FMT(g),
+                            log.n ? "/" : "", STR_FMT(log));
     return true;
 }
 const struct cell_kind mesh_pod_cell = {"pod", &mesh_pod_table, compute_pod};
@@ -119,8 +122,9 @@ bool workload_parse(struct arena *a, struct str key, struct workload *out)
     out->ns = str_cut(&rest, '/');
     out->sa = str_cut(&rest, '/');
     struct str names = str_cut(&rest, '/');
-    out->generation = rest;
-    if (!out->ns.n || !out->sa.n || !rest.n) return false;
+    out->generation = str_cut(&rest, '/');
+    out->telemetry = rest;
+    if (!out->ns.n || !out->sa.n || !out->generation.n || (rest.p && !rest.n)) return false;
     out->account = str_sub(key, 0, out->ns.n + 1 + out->sa.n);
     while (names.n) list_push(a, &out->services, str_cut(&names, ','));
     return true;

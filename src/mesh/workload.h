@@ -1,7 +1,8 @@
 /* workload.h - pods, the workloads they belong to, and what an account stands behind.
  *
  * A workload is what its pods share: namespace, service account, Services behind which they stand, and pod
- * settings. Its key is readable: "<ns>/<sa>/<service,service>/<proxy generation>". */
+ * settings. Its key is readable: "<ns>/<sa>/<service,service>/<proxy generation>", and "/<Telemetry>" where one of
+ * the namespace chooses the pod by its labels. */
 #pragma once
 #include "mesh/diag.h"
 
@@ -20,7 +21,7 @@ extern const struct cell_kind mesh_pod_cell; /* key "ns/name" */
 const struct mesh_pod *mesh_pod(struct cell *c, struct str key);
 
 struct workload {
-    struct str ns, sa, generation;
+    struct str ns, sa, generation, telemetry;
     struct str account; /* "ns/sa" */
     struct strs services;
 };

@@ -2,6 +2,7 @@
 
 #include "base/names.h"
 #include "mesh/platform.h"
+#include "mesh/settings.h"
 #include "mesh/workload.h"
 #include "plan/common.h"
 
@@ -244,6 +245,7 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
         (o.service->headless ? plan_headless_port : plan_port)(&o, &o.service->ports.v[i], out);
     list_sort(&out->listeners, by_listener);
     out->tls = plan_tls_of(c);
+    out->health_checks = !o.reach.outside && mesh_settings(c)->health_checks;
     return true;
 }
 const struct cell_kind plan_outbound_cell = {"plan-outbound", &plan_outbound_table, compute};

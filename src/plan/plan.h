@@ -23,6 +23,45 @@ struct plan_connection {
     int64_t connect_timeout_ns;                 /* 0: Envoy's 5 s */
 };
 
+/* An outside service that proxies themselves call, by DNS name or address. */
+struct plan_outside {
+    struct str cluster; /* "outside|<use>"; empty: none */
+    struct str address;
+    int64_t port;
+    bool http2;                 /* in clear text; else HTTP/1.1 */
+    int64_t connect_timeout_ns; /* 0: Envoy's own */
+    struct str origin;
+};
+/* Whom every inbound HTTP request is shown before it goes on. */
+struct plan_authz {
+    struct plan_outside server;
+    struct str stat_prefix;
+    int64_t timeout_ns;
+    bool failure_mode_allow; /* an answer that does not come counts as yes */
+};
+struct plan_tracing {
+    struct plan_outside collector;
+    bool otlp;           /* OTLP by gRPC, else Zipkin's JSON by HTTP */
+    struct str endpoint; /* Zipkin: path at the collector */
+    int64_t sampling;    /* in 10,000 requests */
+};
+/* What is written about every call. */
+struct plan_log {
+    struct str text, json;         /* Envoy's format as text or as a JSON text; both empty: the standard fields */
+    struct plan_outside collector; /* OpenTelemetry, beside standard output */
+    struct kvs attributes;
+    struct str origin; /* the Telemetry */
+};
+/* What a proxy does at every hop, whatever the call: what it writes, whom it asks. Key: plan_view.log. Outbound plans
+ * leave it out, so that callers of equal reach share clusters, routes and endpoints whatever they log. */
+struct plan_hop {
+    struct plan_log log;
+    struct plan_tracing tracing;
+    struct plan_authz authz;
+    bool health_checks; /* answer the checks of callers' proxies */
+    bool no_stats;      /* osm_request_total and osm_request_duration_ms are not counted */
+};
+
 struct plan_cluster {
     struct str name;   /* "ns/svc|<port>": the Service's port for addresses, its target port for headless */
     struct str sni;    /* "svc.ns.svc.cluster.local" */
@@ -66,6 +105,7 @@ struct plan_outbound {
     LIST(struct plan_listener) listeners;
     LIST(struct plan_route_config) routes;
     LIST(struct plan_cluster) clusters;
+    bool health_checks; /* proxies ask the pods whether they answer */
     struct plan_tls tls;
 };
 
@@ -147,13 +187,20 @@ struct plan_reach {
     struct strs keys; /* of plan_outbound, in byte order; the members of that set */
 };
 
-/* A workload's proxies see these parts, in order. Key: the workload. */
+/* What a workload's proxies see. Key: the workload. */
 struct plan_view {
     struct strs parts; /* "base", "in:<workload>", "out:*" or plan_reach.part, "out:-" */
+    struct str log;    /* the Telemetry that rules, "ns/name"; empty: the mesh's */
 };
+/* All parts of a view, in |a|. Beside each "out:X", which has clusters, routes and endpoints, stands "ear:X" with the
+ * listeners to them: these differ by what is logged, so another Telemetry than the mesh's has "ear:X|ns/name" and
+ * "base|ns/name". The parts "out:", "ear:" and "base|" hold the members of the sets of the same name. */
+struct strs plan_view_parts(struct arena *a, const struct plan_view *v);
+/* "ns/svc|<reach>" of a member of an "ear:" set; |*log| gets its Telemetry. Both point into |member|. */
+struct str plan_ear_outbound(struct str member, struct str *log);
 
 extern const struct cell_kind plan_outbound_cell, plan_endpoints_cell, plan_inbound_cell, plan_base_cell,
-    plan_view_cell;
+    plan_view_cell, plan_hop_cell;
 /* Observed once per Service (key "ns/svc"); in permissive mode contributes "ns/svc|*" to the set "out:*"; for a Service
  * outside the mesh, while egress is on, "ns/svc|-" to the set "out:-", in both modes. Value: struct plan_member. */
 struct plan_member {
@@ -163,12 +210,17 @@ extern const struct cell_kind plan_member_cell;
 /* Read by plan_view_cell in SMI mode (key "ns/sa" of the caller): contributes the outbound keys the account may
  * reach to the set "out:<hash of the reach>", so that callers with equal reach share the part. */
 extern const struct cell_kind plan_reach_cell;
+/* The same for the listeners: key "ns/sa" of the caller, or "ns/sa|<Telemetry>". Value: struct plan_reach. */
+extern const struct cell_kind plan_ear_cell;
 
 const struct plan_outbound *plan_outbound(struct cell *c, struct str key);
 const struct plan_endpoints *plan_endpoints(struct cell *c, struct str key);
 const struct plan_inbound *plan_inbound(struct cell *c, struct str workload);
 const struct plan_base *plan_base(struct cell *c);
+const struct plan_hop *plan_hop(struct cell *c, struct str log); /* never NULL */
+/* plan_view.log of a workload. */
+struct str plan_log_of(struct cell *c, struct arena *a, struct str workload);
 const struct plan_reach *plan_reach(struct cell *c, struct str account);
 
 extern const struct table plan_outbound_table, plan_endpoints_table, plan_inbound_table, plan_base_table,
-    plan_view_table, plan_reach_table, plan_member_table;
+    plan_view_table, plan_reach_table, plan_member_table, plan_hop_table;

@@ -62,6 +62,7 @@ static const struct field outbound_fields[] = {
     FIELD(struct plan_outbound, listeners, "listeners", F_LIST, .sub = &listener_table),
     FIELD(struct plan_outbound, routes, "routes", F_LIST, .sub = &route_table),
     FIELD(struct plan_outbound, clusters, "clusters", F_LIST, .sub = &cluster_table),
+    FIELD(struct plan_outbound, health_checks, "healthChecks", F_BOOL),
     FIELD(struct plan_outbound, tls, "tls", F_INLINE, .sub = &tls_table),
 };
 const struct table plan_outbound_table = TABLE("Outbound", struct plan_outbound, outbound_fields);
@@ -144,7 +145,10 @@ static const struct field base_fields[] = {
 };
 const struct table plan_base_table = TABLE("Base", struct plan_base, base_fields);
 
-static const struct field view_fields[] = {FIELD(struct plan_view, parts, "parts", F_STRS)};
+static const struct field view_fields[] = {
+    FIELD(struct plan_view, parts, "parts", F_STRS),
+    FIELD(struct plan_view, log, "log", F_STR),
+};
 const struct table plan_view_table = TABLE("View", struct plan_view, view_fields);
 static const struct field reach_fields[] = {
     FIELD(struct plan_reach, part, "part", F_STR),
@@ -153,3 +157,43 @@ static const struct field reach_fields[] = {
 const struct table plan_reach_table = TABLE("Reach", struct plan_reach, reach_fields);
 static const struct field member_fields[] = {FIELD(struct plan_member, key, "key", F_STR)};
 const struct table plan_member_table = TABLE("Member", struct plan_member, member_fields);
+
+static const struct field outside_fields[] = {
+    FIELD(struct plan_outside, cluster, "cluster", F_STR),
+    FIELD(struct plan_outside, address, "address", F_STR),
+    FIELD(struct plan_outside, port, "port", F_INT),
+    FIELD(struct plan_outside, http2, "http2", F_BOOL),
+    FIELD(struct plan_outside, connect_timeout_ns, "connectTimeoutNs", F_INT),
+    FIELD(struct plan_outside, origin, "origin", F_STR),
+};
+static const struct table outside_table = TABLE("Outside", struct plan_outside, outside_fields);
+static const struct field log_fields[] = {
+    FIELD(struct plan_log, text, "text", F_STR),
+    FIELD(struct plan_log, json, "json", F_STR),
+    FIELD(struct plan_log, collector, "collector", F_INLINE, .sub = &outside_table),
+    FIELD(struct plan_log, attributes, "attributes", F_MAP),
+    FIELD(struct plan_log, origin, "origin", F_STR),
+};
+static const struct table log_table = TABLE("Log", struct plan_log, log_fields);
+static const struct field tracing_fields[] = {
+    FIELD(struct plan_tracing, collector, "collector", F_INLINE, .sub = &outside_table),
+    FIELD(struct plan_tracing, otlp, "otlp", F_BOOL),
+    FIELD(struct plan_tracing, endpoint, "endpoint", F_STR),
+    FIELD(struct plan_tracing, sampling, "sampling", F_INT),
+};
+static const struct table tracing_table = TABLE("Tracing", struct plan_tracing, tracing_fields);
+static const struct field authz_fields[] = {
+    FIELD(struct plan_authz, server, "server", F_INLINE, .sub = &outside_table),
+    FIELD(struct plan_authz, stat_prefix, "statPrefix", F_STR),
+    FIELD(struct plan_authz, timeout_ns, "timeoutNs", F_INT),
+    FIELD(struct plan_authz, failure_mode_allow, "failureModeAllow", F_BOOL),
+};
+static const struct table authz_table = TABLE("Authz", struct plan_authz, authz_fields);
+static const struct field hop_fields[] = {
+    FIELD(struct plan_hop, log, "log", F_INLINE, .sub = &log_table),
+    FIELD(struct plan_hop, tracing, "tracing", F_INLINE, .sub = &tracing_table),
+    FIELD(struct plan_hop, authz, "authz", F_INLINE, .sub = &authz_table),
+    FIELD(struct plan_hop, health_checks, "healthChecks", F_BOOL),
+    FIELD(struct plan_hop, no_stats, "noStats", F_BOOL),
+};
+const struct table plan_hop_table = TABLE("Hop", struct plan_hop, hop_fields);

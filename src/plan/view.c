@@ -1,13 +1,53 @@
 /* Who sees what: the parts of a workload's view, and which outbound keys are members of which part. */
 #include "base/names.h"
 #include "mesh/settings.h"
+#include "mesh/telemetry.h"
 #include "mesh/workload.h"
 #include "plan/reach.h"
 
 #define SET_ALL     "out:*"
 #define SET_OUTSIDE "out:-"
+#define OUT         "out:"
+#define EAR         "ear:"
+
+/* "ear:X", or "ear:X|<log>", of the part "out:X". */
+static struct str ear_part(struct arena *a, struct str out, struct str log)
+{
+    struct str rest = str_sub(out, strlen(OUT), out.n);
+    return str_fmt(a, EAR "%.*s%s%.*s", STR_FMT(rest), log.n ? "|" : "", STR_FMT(log));
+}
+
+static struct str with_log(struct arena *a, struct str key, struct str log)
+{
+    return log.n ? str_fmt(a, "%.*s|%.*s", STR_FMT(key), STR_FMT(log)) : key;
+}
+
+struct strs plan_view_parts(struct arena *a, const struct plan_view *v)
+{
+    struct strs out = {0};
+    for (each(p, v->parts)) {
+        list_push(a, &out, str_is(*p, "base") ? with_log(a, *p, v->log) : *p);
+        if (str_starts(*p, S(OUT))) list_push(a, &out, ear_part(a, *p, v->log));
+    }
+    return out;
+}
+
+struct str plan_ear_outbound(struct str member, struct str *log)
+{
+    struct str rest = member, service = str_cut(&rest, '|'), reach = str_cut(&rest, '|');
+    *log = rest;
+    return str_sub(member, 0, service.n + 1 + reach.n);
+}
 
 /* ---- members: one cell per Service ----------------------------------------------------------------------- */
+
+/* One listener set for each Telemetry that somebody may have instead of the mesh's. */
+static void add_ears(struct cell *c, struct arena *a, struct str set, struct str key)
+{
+    const struct mesh_telemetries *all = mesh_telemetries(c);
+    sheet_member(c, ear_part(a, set, STR_NULL), key);
+    for (each(log, all->keys)) sheet_member(c, ear_part(a, set, *log), with_log(a, key, *log));
+}
 
 static bool compute_member(struct cell *c, struct str key, struct arena *a, void *value)
 {
@@ -16,7 +56,9 @@ static bool compute_member(struct cell *c, struct str key, struct arena *a, void
     const struct mesh_settings *set = mesh_settings(c);
     if (!s || !(s->in_mesh ? set->permissive : set->egress)) return false;
     out->key = str_fmt(a, "%.*s|%s", STR_FMT(key), s->in_mesh ? "*" : "-");
-    sheet_member(c, s->in_mesh ? S(SET_ALL) : S(SET_OUTSIDE), out->key);
+    struct str part = s->in_mesh ? S(SET_ALL) : S(SET_OUTSIDE);
+    sheet_member(c, part, out->key);
+    add_ears(c, a, part, out->key);
     return true;
 }
 const struct cell_kind plan_member_cell = {"plan-member", &plan_member_table, compute_member};
@@ -63,17 +105,40 @@ const struct plan_reach *plan_reach(struct cell *c, struct str account)
     return sheet_read(c, &plan_reach_cell, account);
 }
 
+static bool compute_ear(struct cell *c, struct str key, struct arena *a, void *value)
+{
+    struct plan_reach *out = value;
+    struct str log = key, account = str_cut(&log, '|');
+    const struct plan_reach *reach = plan_reach(c, account);
+    out->part = ear_part(a, reach->part, log);
+    for (size_t i = 0; i < reach->keys.n; i++) {
+        list_push(a, &out->keys, with_log(a, reach->keys.v[i], log));
+        sheet_member(c, out->part, out->keys.v[i]);
+    }
+    return true;
+}
+const struct cell_kind plan_ear_cell = {"plan-ear", &plan_reach_table, compute_ear};
+
 /* ---- views ----------------------------------------------------------------------------------------------- */
+
+static struct str reached_part(struct cell *c, struct arena *a, struct str account, struct str log)
+{
+    if (mesh_settings(c)->permissive) return S(SET_ALL);
+    sheet_read(c, &plan_ear_cell, with_log(a, account, log));
+    return plan_reach(c, account)->part;
+}
 
 static bool compute_view(struct cell *c, struct str key, struct arena *a, void *value)
 {
     struct plan_view *out = value;
     struct workload w;
     if (!workload_parse(a, key, &w)) return false;
+    out->log = mesh_workload_telemetry(c, a, &w);
     list_push(a, &out->parts, S("base"));
     list_push(a, &out->parts, str_fmt(a, "in:%.*s", STR_FMT(key)));
-    list_push(a, &out->parts, mesh_settings(c)->permissive ? S(SET_ALL) : plan_reach(c, w.account)->part);
+    list_push(a, &out->parts, reached_part(c, a, w.account, out->log));
     list_push(a, &out->parts, S(SET_OUTSIDE));
+    if (out->log.n) sheet_member(c, with_log(a, S("base"), out->log), out->log);
     return true;
 }
 const struct cell_kind plan_view_cell = {"plan-view", &plan_view_table, compute_view};

@@ -86,7 +86,10 @@ static struct index_terms sort_unique(struct terms *t)
     return out;
 }
 
-bool index_all_allowed(enum kind k) { return k == KIND_MESH_CONFIG || k == KIND_TRAFFIC_SPLIT || k == KIND_NAMESPACE; }
+bool index_all_allowed(enum kind k)
+{
+    return k == KIND_MESH_CONFIG || k == KIND_TRAFFIC_SPLIT || k == KIND_NAMESPACE || k == KIND_TELEMETRY;
+}
 
 struct index_terms index_terms_of(const struct object *o, struct arena *a)
 {

@@ -48,7 +48,8 @@ enum store_index {
     INDEX_UPSTREAMS_BY_SERVICE, /* key "ns/svc" → UpstreamTrafficSetting keys of that namespace whose host is its full
                                  * name */
     INDEX_INGRESS_BY_BACKEND,   /* key "ns/svc" → IngressBackend keys of that namespace that name the Service */
-    INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit and Namespace */
+    INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit, Namespace and
+                * Telemetry */
 };
 /* Keys in byte order, valid during this computation; only membership is recorded, not the objects' contents. Empty
  * when none. INDEX_ALL of any other kind is a programming error. */

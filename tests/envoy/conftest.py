@@ -59,14 +59,14 @@ def camel(value):
 
 @pytest.fixture(scope="session")
 def encode():
-    """encode("inbound", plan) → the bundle as a dict"""
+    """encode("inbound", plan, hop) → the bundle as a dict"""
     tool = find_tool("envoy_encode")
     if not tool:
         pytest.skip("no envoy_encode in the build directory (OSM_BUILD)")
 
-    def run(kind, plan):
+    def run(kind, plan, hop=None):
         plan = plan if kind == "bootstrap" else camel(plan)
-        done = subprocess.run([tool, kind], input=json.dumps(plan), capture_output=True, text=True)
+        done = subprocess.run([tool, kind, json.dumps(camel(hop or {}))], input=json.dumps(plan), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
     return run

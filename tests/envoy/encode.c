@@ -1,5 +1,5 @@
 /* Plan in, Envoy resources out, for the tests of this directory:
- *   envoy_encode outbound|endpoints|inbound|base < plan.json   the bundle as JSON
+ *   envoy_encode outbound|endpoints|inbound|base [HOP] < plan.json   the bundle as JSON; HOP: a plan_hop as JSON
  *   envoy_encode bootstrap < bootstrap.json                    Envoy's bootstrap
  * The plan is written as its field tables read it. */
 #include <stdio.h>
@@ -11,17 +11,36 @@
 
 typedef void encode_fn(struct arena *a, const void *plan, struct buf *out);
 
-#define ENCODE(what)                                                                                                   \
-    static void what(struct arena *a, const void *plan, struct buf *out)                                               \
-    {                                                                                                                  \
-        struct envoy_bundle b = {0};                                                                                   \
-        envoy_encode_##what(a, plan, &b);                                                                              \
-        envoy_bundle_to_json(&b, out);                                                                                 \
-    }
-ENCODE(outbound)
-ENCODE(endpoints)
-ENCODE(inbound)
-ENCODE(base)
+static struct plan_hop hop;
+
+static void outbound(struct arena *a, const void *plan, struct buf *out)
+{
+    struct envoy_bundle b = {0};
+    envoy_encode_listeners(a, plan, &hop, &b);
+    envoy_encode_outbound(a, plan, &b);
+    envoy_bundle_to_json(&b, out);
+}
+
+static void endpoints(struct arena *a, const void *plan, struct buf *out)
+{
+    struct envoy_bundle b = {0};
+    envoy_encode_endpoints(a, plan, &b);
+    envoy_bundle_to_json(&b, out);
+}
+
+static void inbound(struct arena *a, const void *plan, struct buf *out)
+{
+    struct envoy_bundle b = {0};
+    envoy_encode_inbound(a, plan, &hop, &b);
+    envoy_bundle_to_json(&b, out);
+}
+
+static void base(struct arena *a, const void *plan, struct buf *out)
+{
+    struct envoy_bundle b = {0};
+    envoy_encode_base(a, plan, &hop, &b);
+    envoy_bundle_to_json(&b, out);
+}
 
 static void bootstrap(struct arena *a, const void *v, struct buf *out)
 {
@@ -69,18 +88,22 @@ static void read_all(FILE *f, struct buf *b)
     for (size_t n; (n = fread(buf_reserve(b, 65536), 1, 65536, f)) > 0;) buf_commit(b, n);
 }
 
-static int run(struct arena *a, size_t kind, struct str text)
+static int decode(struct arena *a, const struct table *t, struct str text, void *out)
 {
     struct err err = {0};
     struct problems probs = {0};
-    SCOPED_BUF struct buf out = {0};
-    void *plan = arena_alloc(a, kinds[kind].table->size);
     const struct node *n = node_parse_json(a, text, &node_limits_default, &err);
     if (!n) return fail(err.text);
-    if (!table_decode(kinds[kind].table, n, S(""), a, plan, &probs)) {
-        for (each(p, probs)) fprintf(stderr, "%.*s: %.*s\n", STR_FMT(p->path), STR_FMT(p->text));
-        return fail("not a plan");
-    }
+    if (table_decode(t, n, S(""), a, out, &probs)) return 0;
+    for (each(p, probs)) fprintf(stderr, "%.*s: %.*s\n", STR_FMT(p->path), STR_FMT(p->text));
+    return fail("not a plan");
+}
+
+static int run(struct arena *a, size_t kind, struct str text)
+{
+    SCOPED_BUF struct buf out = {0};
+    void *plan = arena_alloc(a, kinds[kind].table->size);
+    if (decode(a, kinds[kind].table, text, plan)) return 1;
     kinds[kind].encode(a, plan, &out);
     fwrite(out.p, 1, out.n, stdout);
     return 0;
@@ -91,7 +114,8 @@ int main(int argc, char **argv)
     SCOPED_ARENA struct arena *a = arena_new();
     SCOPED_BUF struct buf in = {0};
     read_all(stdin, &in);
-    for (size_t i = 0; argc == 2 && i < sizeof kinds / sizeof *kinds; i++)
+    if (argc > 2 && decode(a, &plan_hop_table, str_of(argv[2]), &hop)) return 1;
+    for (size_t i = 0; argc > 1 && i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(argv[1], kinds[i].name)) return run(a, i, buf_view(&in));
     return fail("outbound, endpoints, inbound, base or bootstrap");
 }

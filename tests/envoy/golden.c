@@ -40,15 +40,16 @@ static void bundle(struct printer *p, struct arena *a, const struct cell_kind *k
 
 static void part(struct printer *p, struct arena *a, struct str name)
 {
-    if (str_is(name, "base")) {
-        bundle(p, a, &envoy_base_cell, S(""));
+    if (str_starts(name, S("base"))) {
+        bundle(p, a, &envoy_base_cell, name.n > 5 ? str_sub(name, 5, name.n) : S(""));
     } else if (str_starts(name, S("in:"))) {
         bundle(p, a, &envoy_inbound_cell, str_sub(name, 3, name.n));
     } else {
         struct strs keys = sheet_set(p->sheet, name, a);
+        bool ears = str_starts(name, S("ear:"));
         for (each(key, keys)) {
-            bundle(p, a, &envoy_outbound_cell, *key);
-            bundle(p, a, &envoy_endpoints_cell, *key);
+            bundle(p, a, ears ? &envoy_listeners_cell : &envoy_outbound_cell, *key);
+            if (!ears) bundle(p, a, &envoy_endpoints_cell, *key);
         }
     }
 }
@@ -57,8 +58,8 @@ static void workload(struct printer *p, struct arena *a, struct str key)
 {
     const struct plan_view *view = sheet_value(p->sheet, &plan_view_cell, key);
     if (!view) return;
-    struct strs parts = {0};
-    for (each(name, view->parts)) list_push(a, &parts, str_dup(a, *name));
+    struct strs parts = {0}, all = plan_view_parts(a, view);
+    for (each(name, all)) list_push(a, &parts, str_dup(a, *name));
     begin(p, key);
     buf_c(p->out, "{\n");
     p->is_first = true;

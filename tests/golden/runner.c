@@ -74,17 +74,42 @@ static void write_bundle(const struct envoy_bundle *b, struct buf *out)
     json_decref(j);
 }
 
-static void add_bundle(struct world *w, const struct cell_kind *k, struct str key, struct buf *out)
+static const struct envoy_bundle *compute(struct world *w, const struct cell_kind *k, struct str key)
 {
-    struct arena *a SCOPED_ARENA = arena_new();
     sheet_observe(world_sheet(w), k, key);
     settle(w);
-    const struct envoy_bundle *b = sheet_value(world_sheet(w), k, key);
+    return sheet_value(world_sheet(w), k, key);
+}
+
+static void add(const char *title, struct str key, const struct envoy_bundle *b, struct buf *out)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
     if (!b) return;
     buf_c(out, out->n ? ",\n" : "{\n");
-    buf_json_str(out, str_fmt(a, "%s %.*s", k->name, STR_FMT(key)));
+    buf_json_str(out, str_fmt(a, "%s %.*s", title, STR_FMT(key)));
     buf_c(out, ": ");
     write_bundle(b, out);
+}
+
+static void add_bundle(struct world *w, const struct cell_kind *k, struct str key, struct buf *out)
+{
+    add(k->name, key, compute(w, k, key), out);
+}
+
+/* A Service's clusters, routes and, as most proxies have them, listeners. */
+static void add_outbound(struct world *w, struct str key, struct buf *out)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    const struct cell_kind *const kinds[] = {&envoy_outbound_cell, &envoy_listeners_cell};
+    struct envoy_bundle all = {0};
+    for (size_t i = 0; i < 2; i++) {
+        struct envoy_bundle b = {0};
+        const struct envoy_bundle *v = compute(w, kinds[i], key);
+        if (!v) return;
+        table_copy(&envoy_bundle_table, v, a, &b);
+        for (each(r, b.resources)) list_push(a, &all.resources, *r);
+    }
+    add("envoy.outbound", key, &all, out);
 }
 
 /* What every proxy has is the same in almost all cases: it is written where it differs from an empty mesh's. */
@@ -99,6 +124,22 @@ static void add_base(struct world *w, struct buf *out)
     world_free(none);
 }
 
+/* What differs for proxies that another Telemetry rules than the mesh's. */
+static void add_variants(struct world *w, struct strs parts, struct buf *out)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct strs logs = world_logs(w, a);
+    for (each(log, logs)) {
+        if (!log->n) continue;
+        add_bundle(w, &envoy_base_cell, *log, out);
+        for (each(p, parts)) {
+            struct strs members =
+                sheet_set(world_sheet(w), str_fmt(a, "ear:%.*s|%.*s", STR_FMT(str_sub(*p, 4, p->n)), STR_FMT(*log)), a);
+            for (each(m, members)) add_bundle(w, &envoy_listeners_cell, *m, out);
+        }
+    }
+}
+
 static void make_xds(struct world *w, struct buf *out)
 {
     struct arena *a SCOPED_ARENA = arena_new();
@@ -111,9 +152,10 @@ static void make_xds(struct world *w, struct buf *out)
     add_base(w, out);
     for (each(k, workloads)) add_bundle(w, &envoy_inbound_cell, *k, out);
     for (each(k, keys)) {
-        add_bundle(w, &envoy_outbound_cell, *k, out);
+        add_outbound(w, *k, out);
         add_bundle(w, &envoy_endpoints_cell, *k, out);
     }
+    add_variants(w, parts, out);
     buf_c(out, out->n ? "\n}\n" : "{}\n");
 }
 

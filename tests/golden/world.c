@@ -55,6 +55,7 @@ struct world *world_new(void)
     mesh_platform_set(w->sheet, &mesh_platform_local);
     store_on_change(w->store, on_change, w);
     watch(w, &plan_base_cell, STR_NULL, true);
+    watch(w, &plan_hop_cell, STR_NULL, true);
     return w;
 }
 
@@ -316,7 +317,10 @@ static void apply(struct world *w, const struct sheet_delta *d)
     for (each(c, d->cells))
         if (c->kind == &mesh_pod_cell) pod_changed(w, c->key, c->value);
     for (each(s, d->sets))
-        for (size_t i = 0; i < 2; i++) watch(w, outbound_sides[i], s->member, s->added);
+        if (str_starts(s->set, S("base|"))) watch(w, &plan_hop_cell, s->member, s->added);
+    for (each(s, d->sets))
+        for (size_t i = 0; str_starts(s->set, S("out:")) && i < 2; i++)
+            watch(w, outbound_sides[i], s->member, s->added);
 }
 
 void world_settle(struct world *w)
@@ -343,6 +347,17 @@ struct strs world_parts(const struct world *w, struct arena *a)
     return strs_sort_unique(out);
 }
 
+struct strs world_logs(const struct world *w, struct arena *a)
+{
+    struct strs out = {0}, workloads = world_workloads(w, a);
+    list_push(a, &out, S(""));
+    for (each(k, workloads)) {
+        const struct plan_view *v = sheet_value(w->sheet, &plan_view_cell, *k);
+        if (v) list_push(a, &out, v->log.n ? v->log : S(""));
+    }
+    return strs_sort_unique(out);
+}
+
 /* ---- text ------------------------------------------------------------------------------------------------ */
 
 static void section(struct world *w, const char *title, const struct cell_kind *k, struct str key, struct buf *out)
@@ -361,6 +376,20 @@ static void dump_workloads(struct world *w, struct arena *a, struct buf *out)
     }
 }
 
+/* Listeners of those whom another Telemetry rules than the mesh's. */
+static void dump_ears(struct world *w, struct arena *a, struct str part, struct buf *out)
+{
+    struct strs logs = world_logs(w, a);
+    for (each(log, logs)) {
+        struct str rest = str_sub(part, 4, part.n);
+        struct str set = str_fmt(a, "ear:%.*s|%.*s", STR_FMT(rest), STR_FMT(*log));
+        struct strs members = sheet_set(w->sheet, set, a);
+        if (!log->n || !members.n) continue;
+        buf_fmt(out, "part %.*s\n", STR_FMT(set));
+        for (each(m, members)) buf_fmt(out, "  %.*s\n", STR_FMT(*m));
+    }
+}
+
 static void dump_parts(struct world *w, struct arena *a, struct buf *out)
 {
     struct strs parts = world_parts(w, a), keys = {0};
@@ -371,12 +400,22 @@ static void dump_parts(struct world *w, struct arena *a, struct buf *out)
             buf_fmt(out, "  %.*s\n", STR_FMT(*m));
             list_push(a, &keys, *m);
         }
+        dump_ears(w, a, *p, out);
     }
     keys = strs_sort_unique(keys);
     for (each(k, keys)) {
         section(w, "outbound", &plan_outbound_cell, *k, out);
         section(w, "endpoints", &plan_endpoints_cell, *k, out);
     }
+}
+
+/* What is done at every hop, where that is anything. */
+static void dump_hop(struct world *w, struct str log, struct buf *out)
+{
+    struct buf b SCOPED_BUF = {0};
+    const void *v = sheet_value(w->sheet, &plan_hop_cell, log);
+    if (v) table_dump(&plan_hop_table, v, 1, &b);
+    if (b.n) buf_fmt(out, "hop %.*s\n%.*s", STR_FMT(log), (int)b.n, b.p);
 }
 
 static void dump_diags(struct world *w, struct arena *a, struct buf *out)
@@ -399,6 +438,8 @@ void world_dump(struct world *w, struct buf *out)
     struct arena *a SCOPED_ARENA = arena_new();
     dump_diags(w, a, out);
     section(w, "base", &plan_base_cell, STR_NULL, out);
+    struct strs logs = world_logs(w, a);
+    for (each(log, logs)) dump_hop(w, *log, out);
     dump_workloads(w, a, out);
     dump_parts(w, a, out);
 }

@@ -31,6 +31,8 @@ struct strs world_workloads(const struct world *w, struct arena *a);
 void world_dump(struct world *w, struct buf *out);
 /* The sets of views, in |a|: "out:*", "out:-" or those of the reaches. */
 struct strs world_parts(const struct world *w, struct arena *a);
+/* plan_view.log of all workloads, in |a|, the mesh's (empty) always among them. */
+struct strs world_logs(const struct world *w, struct arena *a);
 /* Called for every observed cell kind and key when the world is settled; tests of further rooms observe their own. */
 void world_on_key(struct world *w, void (*fn)(void *arg, const struct cell_kind *k, struct str key, bool on),
                   void *arg);

@@ -13,6 +13,8 @@
 static struct str sans[] = {S_INIT("spiffe://cluster.local/ns/ns1/sa/a")};
 static const struct strs one_san = {sans, 1};
 
+static const struct plan_hop no_hop;
+
 static struct plan_outbound http_service(void)
 {
     static struct plan_weight weight = {S_INIT("ns1/b|80"), 1};
@@ -48,6 +50,8 @@ static void resources_say_what_they_are(void **state)
     struct plan_outbound p = http_service();
     struct envoy_bundle b = {0};
     envoy_encode_outbound(a, &p, &b);
+    assert_int_equal(b.resources.n, 2);
+    envoy_encode_listeners(a, &p, &no_hop, &b);
     assert_int_equal(b.resources.n, 3);
     for (size_t i = 1; i < 3; i++) assert_true(b.resources.v[i - 1].type < b.resources.v[i].type);
     const struct envoy_resource *route = find(&b, ENVOY_ROUTE), *listener = find(&b, ENVOY_LISTENER);
@@ -131,7 +135,7 @@ static void a_workload_without_open_ports_has_no_listener(void **state)
     };
     struct plan_inbound p = {.chains = {chains, 2}};
     struct envoy_bundle b = {0};
-    envoy_encode_inbound(a, &p, &b);
+    envoy_encode_inbound(a, &p, &no_hop, &b);
     assert_int_equal(b.resources.n, 0);
 }
 

@@ -120,9 +120,10 @@ static void settings_without_effect_are_never_silent(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{featureFlags: {enableRetryPolicy: true}}", "{observability: {tracing: {enable: true}}}",
-        "{sidecar: {configResyncInterval: 60s}}", "{certificate: {certKeyBitSize: 4096}}",
-        "{featureFlags: {enableEgressPolicy: false}}"};
+        "{featureFlags: {enableRetryPolicy: true}}",
+        "{featureFlags: {enableEgressPolicy: false}}",
+        "{featureFlags: {enableMeshRootCertificate: true}}",
+    };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct object *o = good(str_fmt(a, MC "%s\n", texts[i]).p);
         if (o->problems.n != 1 || o->problems.v[0].code != E_NOT_ENFORCED) fail_msg("%s", texts[i]);
@@ -196,8 +197,8 @@ static void later_kinds_are_validated_already(void **state)
     bad(POLICY("UpstreamTrafficSetting") "{host: h, rateLimit: {local: {http: {requests: 1, unit: day}}}}\n",
         "spec.rateLimit.local.http.unit", "must be one of second");
     for (int k = 0; k < KIND_COUNT; k++) {
-        bool later = k == KIND_MESH_ROOT_CERTIFICATE || k == KIND_EXTENSION_SERVICE ||
-                     (k >= KIND_EGRESS && k != KIND_INGRESS_BACKEND);
+        bool later =
+            k == KIND_MESH_ROOT_CERTIFICATE || (k >= KIND_EGRESS && k != KIND_INGRESS_BACKEND && k != KIND_TELEMETRY);
         assert_int_equal(!!(kind_info((enum kind)k)->flags & KIND_NOT_ENFORCED), later);
     }
 }

@@ -50,8 +50,10 @@ static void workload_keys_are_taken_apart(void **state)
     assert_true(str_is(w.services.v[1], "b"));
     assert_true(workload_parse(a, S("shop/store//0"), &w));
     assert_int_equal(w.services.n, 0);
-    static const char *const bad[] = {"",           "shop",     "shop/store", "shop/store/a", "shop/store/a/",
-                                      "/store/a/0", "shop//a/0"};
+    assert_true(workload_parse(a, S("shop/store/a/0/logs"), &w));
+    assert_true(str_is(w.generation, "0") && str_is(w.telemetry, "logs"));
+    static const char *const bad[] = {"",           "shop",      "shop/store",     "shop/store/a", "shop/store/a/",
+                                      "/store/a/0", "shop//a/0", "shop/store/a/0/"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(workload_parse(a, str_of(bad[i]), &w));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/names.h"
 #include "golden/world.h"
+#include "kinds/mesh_config.h"
 #include "mesh/platform.h"
 #include "mesh/settings.h"
 
@@ -76,6 +77,51 @@ static void a_lifetime_below_ten_minutes_is_ten_minutes(void **state)
     world_free(w);
 }
 
+static void other_services_are_called_when_they_are_named_well(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    load(w, HEAD "{traffic: {inboundExternalAuthorization: {enable: true, address: 10.0.0.1, port: 1, timeout: 0s}}, "
+                 "observability: {tracing: {enable: true, samplingPercent: \"0.25\"}}, featureFlags: "
+                 "{enableEnvoyActiveHealthChecks: true, enableWASMStats: false}}");
+    const struct mesh_settings *s = settings(w);
+    assert_true(!s->deny_inbound && str_is(s->authz.address, "10.0.0.1") && s->authz.timeout_ns == 1000000000);
+    assert_true(str_is(s->tracing.address, "jaeger.osm-system.svc.cluster.local") && s->tracing.port == 9411);
+    assert_true(s->tracing.sampling == 25 && !s->tracing.otlp && str_is(s->tracing.endpoint, "/api/v2/spans"));
+    assert_true(s->health_checks && s->no_stats);
+    load(w, HEAD "{traffic: {inboundExternalAuthorization: {enable: true, address: \"a b\", port: 1}}, "
+                 "observability: {tracing: {enable: true, protocol: otlp, samplingPercent: 7, address: \"a/b\"}}}");
+    s = settings(w);
+    assert_true(s->deny_inbound && !s->authz.address.n && !s->tracing.address.n);
+    assert_int_equal(s->diags.n, 2);
+    world_free(w);
+}
+
+static void a_percentage_has_two_decimals_at_most(void **state)
+{
+    (void)state;
+    static const struct {
+        struct int_or_str given;
+        int64_t is;
+    } cases[] = {
+        {{100, {0}}, 10000},
+        {{0, {0}}, 0},
+        {{101, {0}}, -1},
+        {{-1, {0}}, -1},
+        {{0, S_INIT("2.5")}, 250},
+        {{0, S_INIT("100.00")}, 10000},
+        {{0, S_INIT("0.01")}, 1},
+        {{0, S_INIT("99.99")}, 9999},
+        {{0, S_INIT("100.01")}, -1},
+        {{0, S_INIT("1.234")}, -1},
+        {{0, S_INIT("x")}, -1},
+        {{0, S_INIT("5.")}, -1},
+        {{0, S_INIT("-1")}, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(tracing_sampling(&cases[i].given), cases[i].is);
+}
+
 static void a_change_reaches_the_plans_at_once(void **state)
 {
     (void)state;
@@ -115,6 +161,8 @@ int main(void)
         cmocka_unit_test(without_a_mesh_config_the_installation_holds),
         cmocka_unit_test(every_field_arrives),
         cmocka_unit_test(a_lifetime_below_ten_minutes_is_ten_minutes),
+        cmocka_unit_test(other_services_are_called_when_they_are_named_well),
+        cmocka_unit_test(a_percentage_has_two_decimals_at_most),
         cmocka_unit_test(a_change_reaches_the_plans_at_once),
         cmocka_unit_test(the_platform_gives_ranges_and_trust_domain),
     };

@@ -125,6 +125,16 @@ static json_t *make_config(const char *ns, const char *name)
     return o;
 }
 
+static json_t *make_telemetry(const char *ns, const char *name)
+{
+    json_t *o = named("policy.openservicemesh.io/v1alpha1", "Telemetry", pick(3) ? ns : NAME_SYSTEM_NAMESPACE, name);
+    json_t *spec = json_pack("{s:{s:s}}", "accessLog", "format", pick(3) ? "%PROTOCOL%" : "%NOTHING%");
+    if (pick(2)) json_object_set_new(spec, "selector", json_pack("{s:s}", pick(3) ? "app" : "v", one(names, 3)));
+    if (pick(6) == 0) json_object_del(spec, "accessLog");
+    json_object_set_new(o, "spec", spec);
+    return o;
+}
+
 static json_t *make_namespace(const char *ns, const char *name)
 {
     (void)name;
@@ -148,6 +158,7 @@ static const struct {
     {KIND_TRAFFIC_SPLIT, make_split, 3},
     {KIND_MESH_CONFIG, make_config, 1},
     {KIND_NAMESPACE, make_namespace, 1},
+    {KIND_TELEMETRY, make_telemetry, 3},
 };
 
 /* One random change; documents in |all| (key → json) are what holds now. */
@@ -263,6 +274,9 @@ static const char EDIT[] = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRo
 static const char SPLIT[] = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: x, "
                             "namespace: n@}\nspec: {service: s@, backends: [{service: s@, weight: 2}]}\n";
 
+static const char LOG[] = "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Telemetry\nmetadata: {name: l, "
+                          "namespace: n@}\nspec: {selector: {app: s@}, accessLog: {format: x}}\n";
+
 static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int i)
 {
     uint64_t before = sheet_stats(world_sheet(w)).computed;
@@ -271,7 +285,7 @@ static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int 
     return sheet_stats(world_sheet(w)).computed - before;
 }
 
-static void cost_in_a_mesh_of(int n, uint64_t *edit, uint64_t *pod, uint64_t *split)
+static void cost_in_a_mesh_of(int n, uint64_t *edit, uint64_t *pod, uint64_t *split, uint64_t *log)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct world *w = world_new();
@@ -280,6 +294,7 @@ static void cost_in_a_mesh_of(int n, uint64_t *edit, uint64_t *pod, uint64_t *sp
     world_settle(w);
     *edit = cost_of(w, a, EDIT, 1);
     *split = cost_of(w, a, SPLIT, 1);
+    *log = cost_of(w, a, LOG, 1);
     *pod = cost_of(w, a,
                    "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: "
                    "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n",
@@ -290,10 +305,10 @@ static void cost_in_a_mesh_of(int n, uint64_t *edit, uint64_t *pod, uint64_t *sp
 static void a_change_computes_only_what_reads_it(void **state)
 {
     (void)state;
-    uint64_t small[3], large[3];
-    cost_in_a_mesh_of(3, &small[0], &small[1], &small[2]);
-    cost_in_a_mesh_of(40, &large[0], &large[1], &large[2]);
-    for (int i = 0; i < 3; i++) {
+    uint64_t small[4], large[4];
+    cost_in_a_mesh_of(3, &small[0], &small[1], &small[2], &small[3]);
+    cost_in_a_mesh_of(40, &large[0], &large[1], &large[2], &large[3]);
+    for (int i = 0; i < 4; i++) {
         if (small[i] != large[i])
             fail_msg("change %d: %d cells in a small mesh, %d in a large one", i, (int)small[i], (int)large[i]);
         assert_in_range(small[i], 1, 30);
