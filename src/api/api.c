@@ -44,7 +44,7 @@ static void receipts_came(void *arg, struct xds_status *st, struct arena *a)
     struct asked *q = arg;
     struct report_input in = {.sheet = q->api->opt.sheet,
                               .store = q->api->opt.store,
-                              .problems = file_source_problems(q->api->opt.source),
+                              .problems = q->api->opt.source.problems(q->api->opt.source.arg),
                               .xds = st,
                               .revision = q->api->opt.revision(q->api->opt.arg)};
     q->answer = q->wants_namespaces ? report_namespaces(&in) : report_json(&in);
@@ -82,8 +82,9 @@ static void get_ok(struct http_exchange *x) { http_reply(x, 200, "text/plain", S
 static void get_ready(struct http_exchange *x)
 {
     struct api *api = x->arg;
-    bool is_ready = api->opt.revision(api->opt.arg) > 0;
-    http_reply(x, is_ready ? 200 : 503, "text/plain", is_ready ? S("ready\n") : S("nothing is published yet\n"));
+    struct str why = api->opt.source.waits_for(api->opt.source.arg, x->arena);
+    if (!why.n && api->opt.revision(api->opt.arg) == 0) why = S("nothing is published yet");
+    http_reply(x, why.n ? 503 : 200, "text/plain", str_fmt(x->arena, "%.*s\n", STR_FMT(why.n ? why : S("ready"))));
 }
 
 static void get_metrics(struct http_exchange *x)

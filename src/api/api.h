@@ -11,12 +11,19 @@
 #include "source/source.h"
 #include "xds/xds.h"
 
+/* Where objects come from, as far as it is to be told. */
+struct api_source {
+    struct source_problems (*problems)(void *arg);       /* as file_source_problems */
+    struct str (*waits_for)(void *arg, struct arena *a); /* why it is not ready, a sentence; empty: it is */
+    void *arg;
+};
+
 struct api;
 struct api_options {
+    struct api_source source;
     struct event_base *base;
     struct sheet *sheet;
     struct store *store;
-    struct file_source *source;
     struct xds_server *xds;
     /* Reads what waits to be read, computes and publishes it: answers never lag behind a saved file. */
     void (*settle)(void *arg);

@@ -4,6 +4,7 @@
 #include "kinds/namespace.h"
 #include "kinds/pod.h"
 #include "mesh/diag.h"
+#include "mesh/platform.h"
 #include "mesh/service.h"
 #include "mesh/settings.h"
 #include "mesh/workload.h"
@@ -162,8 +163,10 @@ static json_t *diagnostics_json(const struct report_input *in)
 static json_t *mesh_json(const struct report_input *in)
 {
     const struct mesh_settings *s = sheet_value(in->sheet, &mesh_settings_cell, STR_NULL);
-    return json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", NAME_MESH, "permissive", s && s->permissive, "egress",
-                     s && s->egress, "namespace", NAME_SYSTEM_NAMESPACE, "version", OSM_VERSION);
+    const struct mesh_platform *p = sheet_value(in->sheet, &mesh_platform_cell, STR_NULL);
+    if (!p) p = &mesh_platform_local;
+    return json_pack("{s:s%, s:b, s:b, s:s%, s:s}", "name", p->mesh.p, p->mesh.n, "permissive", s && s->permissive,
+                     "egress", s && s->egress, "namespace", p->system_ns.p, p->system_ns.n, "version", OSM_VERSION);
 }
 
 static json_t *objects_json(const struct report_input *in)

@@ -167,6 +167,10 @@ static const struct errcode table[] = {
     {E_PROTOCOL, "port not carried",
      "A port's protocol is not one that the mesh carries; its traffic is not part of the mesh."},
     {E_POD_FAILED, "pod not started", "A pod could not be started on this machine; the message says what is missing."},
+    {E_KUBERNETES, "Kubernetes API",
+     "Objects of a kind cannot be followed, because the Kubernetes API does not answer, refuses, or has no such kind "
+     "in "
+     "a version that is known. What was known stays in force, and it is tried again without end."},
 };
 
 static int cmp(const void *key, const void *entry) { return *(const int *)key - ((const struct errcode *)entry)->code; }

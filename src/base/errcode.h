@@ -29,6 +29,7 @@ enum {
     E_NOT_IN_MESH = 8011, /* a pod that is not in the mesh, and why */
     E_PROTOCOL = 8012,    /* a port's protocol is not one we carry */
     E_POD_FAILED = 8013,  /* local platform: a pod cannot be started, and why */
+    E_KUBERNETES = 8030,  /* the Kubernetes API does not answer as it should; what is known stays in force */
 };
 
 /* NULL when unknown. */

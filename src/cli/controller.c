@@ -2,6 +2,8 @@
 #include "controller/controller.h"
 
 #include <argp.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/field.h"
@@ -20,19 +22,30 @@ enum {
     OPT_SERVICES,
     OPT_DOMAIN,
     OPT_THREADS,
-    OPT_VALIDITY
+    OPT_VALIDITY,
+    OPT_KUBECONFIG,
+    OPT_CONTEXT,
+    OPT_NAMESPACE,
+    OPT_MESH
 };
 
 static const struct argp_option options[] = {
-    {"dir", 'd', "DIR", 0, "Folder of objects; given again, later ones win", 0},
+    {"dir", 'd', "DIR", 0, "Folder of objects instead of a Kubernetes API; given again, later ones win", 0},
+    {"kubeconfig", OPT_KUBECONFIG, "FILE", 0, "The Kubernetes API, for a controller that is no pod of it", 0},
+    {"context", OPT_CONTEXT, "NAME", 0, "Context of the kubeconfig (its current-context)", 0},
+    {"osm-namespace", OPT_NAMESPACE, "NAME", 0, "Namespace of the MeshConfig (osm-system)", 0},
+    {"mesh-name", OPT_MESH, "NAME", 0, "Name of the mesh (osm)", 0},
+    {"verbosity", 'v', "LEVEL", 0, "Of the log until a MeshConfig says otherwise: error, warn, info, debug, trace", 0},
     {"state", OPT_STATE, "DIR", 0, "Folder for the CA and the last good texts", 0},
-    {"tokens", OPT_TOKENS, "DIR", 0, "Folder of the platform's token records", 0},
-    {"api", OPT_API, "SOCKET", 0, "Unix socket for the verbs", 0},
-    {"address", OPT_ADDRESS, "IP", 0, "Address to listen on (127.0.0.1)", 0},
+    {"tokens", OPT_TOKENS, "DIR", 0, "Folder of the platform's token records (tokens in the state folder)", 0},
+    {"api", OPT_API, "SOCKET", 0, "Unix socket for the verbs (api.sock in the state folder)", 0},
+    {"address", OPT_ADDRESS, "IP", 0, "Address to listen on (0.0.0.0; with --dir 127.0.0.1)", 0},
     {"port", OPT_PORT, "N", 0, "Port of xDS and certificates (15128)", 0},
     {"http-port", OPT_HTTP, "N", 0, "Port of health and metrics (9091)", 0},
-    {"pod-range", OPT_PODS, "CIDR", 0, "Addresses of pods", 0},
-    {"service-range", OPT_SERVICES, "CIDR", 0, "Addresses of Services", 0},
+    {"pod-range", OPT_PODS, "CIDR", 0,
+     "Addresses of pods, separated by commas (what Nodes say; with --dir 10.244.0.0/16)", 0},
+    {"service-range", OPT_SERVICES, "CIDR", 0,
+     "Addresses of Services, separated by commas (what ServiceCIDRs say; with --dir 10.96.0.0/12)", 0},
     {"trust-domain", OPT_DOMAIN, "NAME", 0, "Trust domain (cluster.local)", 0},
     {"threads", OPT_THREADS, "N", 0, "I/O threads (2)", 0},
     {"min-validity", OPT_VALIDITY, "DURATION", OPTION_HIDDEN, "Shortest certificate life, for tests", 0},
@@ -52,6 +65,56 @@ static void add_dir(struct controller_options *o, char *arg, struct argp_state *
     while (i < 2 && o->dirs[i]) i++;
     if (o->dirs[i]) argp_error(state, "more than two folders");
     o->dirs[i] = arg;
+}
+
+/* A name that goes into paths of the API. */
+static const char *parse_name(const char *arg, struct argp_state *state)
+{
+    if (!is_dns_label(str_of(arg))) argp_error(state, "'%s' is not a name", arg);
+    return arg;
+}
+
+static error_t parse_kubernetes(int key, char *arg, struct argp_state *state)
+{
+    struct controller_options *o = state->input;
+    enum log_level level;
+    switch (key) {
+    case OPT_KUBECONFIG:
+        o->kubeconfig = arg;
+        return 0;
+    case OPT_CONTEXT:
+        o->context = arg;
+        return 0;
+    case OPT_NAMESPACE:
+        o->system_ns = parse_name(arg, state);
+        return 0;
+    case OPT_MESH:
+        o->mesh = parse_name(arg, state);
+        return 0;
+    case 'v':
+        if (!log_level_parse(str_of(arg), &level)) argp_error(state, "'%s' is no level of the log", arg);
+        log_set_level(level);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* What was not given. */
+static void finish(struct controller_options *o, struct argp_state *state)
+{
+    bool is_local = o->dirs[0] != NULL;
+    if (!o->state_dir) argp_error(state, "--state is needed");
+    if (is_local && (o->kubeconfig || o->context)) argp_error(state, "--dir does not go with --kubeconfig, --context");
+    if (o->context && !o->kubeconfig) argp_error(state, "--context needs --kubeconfig");
+    static char tokens[PATH_MAX], socket[PATH_MAX];
+    snprintf(tokens, sizeof tokens, "%s/tokens", o->state_dir);
+    snprintf(socket, sizeof socket, "%s/api.sock", o->state_dir);
+    if (!o->tokens_dir) o->tokens_dir = tokens;
+    if (!o->api_socket) o->api_socket = socket;
+    if (!o->address) o->address = is_local ? "127.0.0.1" : "0.0.0.0";
+    if (is_local && !o->pod_range) o->pod_range = "10.244.0.0/16";
+    if (is_local && !o->service_range) o->service_range = "10.96.0.0/12";
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -97,28 +160,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->validity_min_s = ns / 1000000000;
         return 0;
     case ARGP_KEY_END:
-        if (!o->dirs[0] || !o->state_dir || !o->tokens_dir || !o->api_socket)
-            argp_error(state, "--dir, --state, --tokens and --api are needed");
+        finish(o, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_kubernetes(key, arg, state);
     }
 }
 
 int verb_controller(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, NULL, "The control plane. People start it by `osm local up`.",
-                                     NULL,    NULL,  NULL};
-    struct controller_options o = {.address = "127.0.0.1",
-                                   .port = PORT_XDS,
+    static const struct argp argp = {options,
+                                     parse,
+                                     NULL,
+                                     "The control plane. People start it by `osm local up`, or install it into a "
+                                     "cluster: then its objects come from "
+                                     "the Kubernetes API, of the pod's own cluster or of a kubeconfig.",
+                                     NULL,
+                                     NULL,
+                                     NULL};
+    struct controller_options o = {.port = PORT_XDS,
                                    .http_port = PORT_CONTROLLER_HTTP,
-                                   .pod_range = "10.244.0.0/16",
-                                   .service_range = "10.96.0.0/12",
+                                   .system_ns = NAME_SYSTEM_NAMESPACE,
+                                   .mesh = NAME_MESH,
                                    .trust_domain = NAME_TRUST_DOMAIN,
                                    .threads = 2};
     struct err err = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
     log_setup("controller", LOG_JSON, LOG_INFO);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (controller_run(&o, &err)) return 0;
     return verb_fail("the controller cannot run: %s", err.text);
 }

@@ -10,7 +10,7 @@
 #include "base/names.h"
 #include "controller/certificates.h"
 #include "controller/pipeline.h"
-#include "mesh/platform.h"
+#include "controller/sources.h"
 #include "mesh/settings.h"
 #include "net/loop.h"
 
@@ -23,7 +23,7 @@ struct controller {
     struct mailbox *mail;
     struct sheet *sheet;
     struct store *store;
-    struct file_source *source;
+    struct sources *sources;
     struct certificates *certificates;
     struct xds_server *xds;
     struct pipeline *pipeline;
@@ -45,7 +45,9 @@ static void follow_settings(struct controller *c)
 static void settled(void *arg, uint64_t revision)
 {
     log_debug("revision %llu is computed", (unsigned long long)revision);
-    follow_settings(arg);
+    struct controller *c = arg;
+    follow_settings(c);
+    if (c->sources) sources_published(c->sources);
 }
 
 static void pod_came_or_went(void *arg, struct str uid, bool alive)
@@ -56,13 +58,14 @@ static void pod_came_or_went(void *arg, struct str uid, bool alive)
 static void batch_read(void *arg)
 {
     struct controller *c = arg;
-    if (c->pipeline) pipeline_kick(c->pipeline);
+    if (c->sources && sources_are_ready(c->sources)) pipeline_release(c->pipeline);
+    pipeline_kick(c->pipeline);
 }
 
 static void settle(void *arg)
 {
     struct controller *c = arg;
-    file_source_catch_up(c->source);
+    sources_catch_up(c->sources);
     pipeline_settle(c->pipeline);
 }
 
@@ -115,24 +118,19 @@ static bool start_xds(struct controller *c, struct err *err)
 
 static bool start_flow(struct controller *c, struct err *err)
 {
-    struct file_source_options from = {.state_dir = c->opt->state_dir, .on_batch = batch_read, .arg = c};
-    for (size_t i = 0; i < 3; i++) from.dirs[i] = c->opt->dirs[i];
-    struct str services = str_of(c->opt->service_range), pods = str_of(c->opt->pod_range);
-    struct mesh_platform platform = mesh_platform_local;
-    platform.service_ranges = (struct strs){&services, 1};
-    platform.pod_ranges = (struct strs){&pods, 1};
-    platform.trust_domain = str_of(c->opt->trust_domain);
-    mesh_platform_set(c->sheet, &platform);
     c->pipeline = pipeline_new(&(struct pipeline_options){.base = c->base,
                                                           .sheet = c->sheet,
                                                           .store = c->store,
                                                           .xds = c->xds,
+                                                          .mesh = c->opt->mesh,
                                                           .on_settled = settled,
                                                           .on_pod = pod_came_or_went,
                                                           .arg = c});
     sheet_observe(c->sheet, &mesh_settings_cell, STR_NULL);
-    c->source = file_source_new(c->base, c->store, &from, err);
-    return c->source != NULL;
+    struct sources_options from = {c->base, c->sheet, c->store, c->opt, batch_read, c};
+    c->sources = sources_new(&from, err);
+    if (c->sources && sources_are_ready(c->sources)) pipeline_release(c->pipeline);
+    return c->sources != NULL;
 }
 
 static bool start_api(struct controller *c, struct err *err)
@@ -140,9 +138,9 @@ static bool start_api(struct controller *c, struct err *err)
     c->api = api_new(&(struct api_options){.base = c->base,
                                            .sheet = c->sheet,
                                            .store = c->store,
-                                           .source = c->source,
                                            .xds = c->xds,
                                            .settle = settle,
+                                           .source = sources_for_api(c->sources),
                                            .revision = revision,
                                            .arg = c,
                                            .unix_path = c->opt->api_socket,
@@ -171,7 +169,7 @@ static bool start(struct controller *c, struct err *err)
 static void end(struct controller *c)
 {
     api_free(c->api);
-    if (c->source) file_source_free(c->source);
+    sources_free(c->sources);
     if (c->certificates) certificates_stop(c->certificates);
     if (c->xds) xds_server_free(c->xds);
     if (c->pipeline) pipeline_free(c->pipeline);

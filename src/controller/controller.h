@@ -3,14 +3,19 @@
 #include "base/err.h"
 
 struct controller_options {
-    const char *dirs[3];    /* folders of objects in rising precedence, NULL-ended */
+    const char *dirs[3];    /* folders of objects in rising precedence, NULL-ended; none: a Kubernetes API */
+    const char *kubeconfig; /* NULL: the pod's own service account */
+    const char *context;    /* of the kubeconfig; NULL: its current-context */
+    const char *system_ns;  /* where the MeshConfig is */
+    const char *mesh;       /* the value of the label monitored-by that means us */
     const char *state_dir;  /* CA, last good texts; made 0700 */
     const char *tokens_dir; /* identity/token.h */
     const char *api_socket; /* Unix socket of the verbs, 0600 */
     const char *address;    /* numeric, for PORT_XDS and PORT_CONTROLLER_HTTP */
     int port;               /* of xDS and certificates */
     int http_port;          /* health, metrics */
-    const char *pod_range, *service_range, *trust_domain;
+    const char *pod_range, *service_range; /* "10.0.0.0/8,fd00::/8"; NULL: what the Kubernetes API says */
+    const char *trust_domain;
     int threads;            /* I/O threads of the xDS server */
     int64_t validity_min_s; /* hidden: tests go below 10 minutes */
 };

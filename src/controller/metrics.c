@@ -24,9 +24,10 @@ static struct metric version = {.name = "osm_version_info",
                                 .type = METRIC_GAUGE,
                                 .labels = {"version"}};
 
+static const char *our_mesh = NAME_MESH;
 static char topics[KIND_COUNT][EVENTS][64]; /* "trafficsplit-updated" */
 
-void metrics_init(void)
+void metrics_init(const char *mesh)
 {
     static const char *const words[EVENTS] = {"added", "updated", "deleted"};
     for (int k = 0; k < KIND_COUNT; k++)
@@ -34,6 +35,7 @@ void metrics_init(void)
             snprintf(topics[k][e], sizeof topics[k][e], "%s-%s", kind_info((enum kind)k)->name, words[e]);
             for (char *c = topics[k][e]; *c; c++) *c = (char)tolower((unsigned char)*c);
         }
+    our_mesh = mesh ? mesh : NAME_MESH;
     metric_register(&events);
     metric_set(&namespaces, 0, STR_NULL, NONE);
     metric_set(&queued, 0, STR_NULL, NONE);
@@ -43,7 +45,7 @@ void metrics_init(void)
 
 static int is_in_mesh(const struct object *o)
 {
-    return o && o->kind == KIND_NAMESPACE && str_is(kvs_get(o->meta.labels, S(LABEL_MONITORED_BY)), NAME_MESH);
+    return o && o->kind == KIND_NAMESPACE && str_is(kvs_get(o->meta.labels, S(LABEL_MONITORED_BY)), our_mesh);
 }
 
 void metrics_object(enum kind k, const struct object *old, const struct object *now)

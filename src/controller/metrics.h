@@ -3,8 +3,8 @@
 #pragma once
 #include "mesh/diag.h"
 
-/* Before anything is counted; idempotent. */
-void metrics_init(void);
+/* Before anything is counted; idempotent. |mesh|: the name of ours, lives on; NULL: NAME_MESH. */
+void metrics_init(const char *mesh);
 /* The store changed; old or new is NULL. */
 void metrics_object(enum kind k, const struct object *old, const struct object *now);
 /* Nothing that was counted by metrics_object waits to be computed any more. */

@@ -21,6 +21,7 @@ struct pipeline {
     struct arena *arena; /* of the revision under way */
     struct xds_revision next;
     uint64_t revision;
+    bool is_released;
     bool has_news; /* something observed changed, even if no byte did */
 };
 
@@ -119,14 +120,21 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct pipeline *p = arg;
-    if (!advance(p, SLICE_NS)) pipeline_kick(p);
+    if (p->is_released && !advance(p, SLICE_NS)) pipeline_kick(p);
 }
 
 void pipeline_kick(struct pipeline *p) { event_active(p->wake, EV_TIMEOUT, 0); }
 
 void pipeline_settle(struct pipeline *p)
 {
-    if (sheet_is_dirty(p->opt.sheet) || p->revision == 0) advance(p, 0);
+    if (p->is_released && (sheet_is_dirty(p->opt.sheet) || p->revision == 0)) advance(p, 0);
+}
+
+void pipeline_release(struct pipeline *p)
+{
+    if (p->is_released) return;
+    p->is_released = true;
+    pipeline_kick(p);
 }
 
 uint64_t pipeline_revision(const struct pipeline *p) { return p->revision; }
@@ -134,7 +142,7 @@ uint64_t pipeline_revision(const struct pipeline *p) { return p->revision; }
 struct pipeline *pipeline_new(const struct pipeline_options *opt)
 {
     struct pipeline *p = xcalloc(1, sizeof *p);
-    metrics_init();
+    metrics_init(opt->mesh);
     p->opt = *opt;
     p->publish = publish_new();
     p->members = members_new(opt->sheet, p->publish);

@@ -15,6 +15,7 @@ struct pipeline_options {
     struct sheet *sheet;
     struct store *store;
     struct xds_server *xds;
+    const char *mesh; /* for the metrics: which namespaces are ours; lives on */
     /* A revision is computed; its settings can be read. Called before anything of it leaves the process. */
     void (*on_settled)(void *arg, uint64_t revision);
     /* Then, a pod of the mesh came (or changed, or went: |alive| false): it may have certificates. */
@@ -22,9 +23,12 @@ struct pipeline_options {
     void *arg;
 };
 
-/* Registers itself with the store; objects already in it are taken up by the first run. */
+/* Registers itself with the store, and computes nothing before it is released: a part of the world must not be
+ * published. */
 struct pipeline *pipeline_new(const struct pipeline_options *opt);
 void pipeline_free(struct pipeline *p);
+/* The store holds the whole world: from now on changes are computed and published. May be called again. */
+void pipeline_release(struct pipeline *p);
 /* The store changed: compute soon. */
 void pipeline_kick(struct pipeline *p);
 /* Computes to the end and publishes before it returns: for answers that must not lag behind what was read. */

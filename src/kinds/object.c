@@ -77,7 +77,7 @@ static struct hash128 hash_object(const struct object *o)
     return hasher_end(&h);
 }
 
-static bool decode_into(struct object *o, const struct node *doc, struct str file)
+static bool decode_into(struct object *o, const struct node *doc, struct str file, bool keep_raw)
 {
     struct arena *a = o->arena;
     if (!find_kind(doc, a, &o->problems, &o->kind)) return false;
@@ -87,7 +87,7 @@ static bool decode_into(struct object *o, const struct node *doc, struct str fil
     ok &= table_decode(info->table, body_node(doc, info, a), S(""), a, body, &o->problems);
     o->body = body;
     if (!ok) return false;
-    if (info->flags & KIND_KEEP_RAW) {
+    if (keep_raw && info->flags & KIND_KEEP_RAW) {
         o->raw = node_to_json(doc);
         arena_on_free(a, (void (*)(void *))json_decref, o->raw);
     }
@@ -107,16 +107,27 @@ static void hand_over(const struct problems *from, struct arena *a, struct probl
     }
 }
 
-struct object *object_decode(const struct node *doc, struct str file, struct arena *a, struct problems *probs)
+static struct object *decode(const struct node *doc, struct str file, bool keep_raw, struct arena *a,
+                             struct problems *probs)
 {
     struct arena *own = arena_new();
     struct object *o = arena_make(own, struct object);
     o->arena = own;
     atomic_init(&o->refs, 1);
-    if (decode_into(o, doc, file)) return o;
+    if (decode_into(o, doc, file, keep_raw)) return o;
     hand_over(&o->problems, a, probs);
     arena_free(own);
     return NULL;
+}
+
+struct object *object_decode(const struct node *doc, struct str file, struct arena *a, struct problems *probs)
+{
+    return decode(doc, file, true, a, probs);
+}
+
+struct object *object_decode_lean(const struct node *doc, struct str file, struct arena *a, struct problems *probs)
+{
+    return decode(doc, file, false, a, probs);
 }
 
 struct object *object_of_json(const json_t *doc, struct arena *a, struct problems *probs)

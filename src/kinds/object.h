@@ -81,6 +81,9 @@ bool kind_lookup(struct str word, enum kind *out);
  * wrong with line and path. A namespaced object without namespace gets "default". Unknown apiVersion/kind is a
  * problem with text "unknown kind …". */
 MUST struct object *object_decode(const struct node *doc, struct str file, struct arena *a, struct problems *probs);
+/* Same without |raw|, for who runs no pods. */
+MUST struct object *object_decode_lean(const struct node *doc, struct str file, struct arena *a,
+                                       struct problems *probs);
 /* Same from a JSON value (API server, platform). */
 MUST struct object *object_of_json(const json_t *doc, struct arena *a, struct problems *probs);
 struct object *object_ref(const struct object *o);

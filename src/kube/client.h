@@ -37,6 +37,8 @@ struct kube_request {
     size_t max_body;    /* 0: 16 MiB */
     bool is_stream;     /* goes over the connection of streams */
     bool no_retry;      /* does nothing of the list above by itself but 401 */
+    /* When set, told as soon as the head of a 2xx answer is there. */
+    void (*started)(void *arg);
     /* When set, the body of a 2xx answer is delivered piece by piece instead of being kept; false aborts. After a
      * first piece nothing is tried again. */
     bool (*data)(void *arg, struct str piece);

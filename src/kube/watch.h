@@ -16,7 +16,11 @@ enum kube_watch_state {
     KUBE_WATCH_FAILING,   /* anything else; tried again */
 };
 
-enum kube_event_type { KUBE_SET, KUBE_GONE };
+enum kube_event_type {
+    KUBE_SET,        /* is so now */
+    KUBE_GONE,       /* is not there any more */
+    KUBE_UNREADABLE, /* changed, but is beyond our limits (node.h): only its metadata is given */
+};
 
 /* Callbacks run on the loop. None may free the watch. */
 struct kube_watch_ops {
@@ -29,7 +33,7 @@ struct kube_watch_ops {
     void (*whole)(void *arg);
     /* The state changed, or |why| (empty unless something is wrong). */
     void (*state)(void *arg, enum kube_watch_state state, struct str why);
-    /* A turn of the loop has brought something; called after its last event. May be NULL. */
+    /* What arrived together was given. May be NULL. */
     void (*turn)(void *arg);
 };
 
@@ -43,11 +47,17 @@ struct kube_watch_options {
     void *arg;
 };
 
+/* Two versions as numbers: -1, 0, 1; 0 also when one of them is no number. For telling that a server is behind, never
+ * for more. */
+int kube_version_compare(struct str x, struct str y);
+
 struct kube_watch;
 /* Starts at the loop's next turn. |o| is copied. At most three watches of a client are in their first list at once. */
 struct kube_watch *kube_watch_new(struct kube_client *c, const struct kube_watch_options *o);
 /* NULL is fine. */
 void kube_watch_free(struct kube_watch *w);
 enum kube_watch_state kube_watch_state(const struct kube_watch *w);
+/* What is wrong, or empty; borrowed until the next callback. */
+struct str kube_watch_why(const struct kube_watch *w);
 /* Asks now instead of waiting for the next try: something says that the API is there. */
 void kube_watch_nudge(struct kube_watch *w);

@@ -1,13 +1,15 @@
 #include "net/http_client.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 
-enum { MAX_BODY = 16 << 20, TIMEOUT_MS = 30000, CONNECT_TIMEOUT_MS = 5000 };
+enum { MAX_BODY = 16 << 20, TIMEOUT_MS = 30000, CONNECT_TIMEOUT_MS = 5000, KEEPALIVE_S = 15, DEAD_PEER_MS = 45000 };
 
 /* One request as curl sees it; shared by the asynchronous and the blocking way. */
 struct http_call {
@@ -16,6 +18,7 @@ struct http_call {
     struct buf body;
     size_t max_body;
     bool (*data)(void *arg, struct str piece);
+    void (*head)(void *arg, int status);
     void *data_arg;
     bool is_too_large;
     char error[CURL_ERROR_SIZE];
@@ -41,20 +44,50 @@ static void init_once(void)
     pthread_once(&once, init_curl);
 }
 
+static void *data_arg(const struct http_call *c) { return c->data_arg ? c->data_arg : c->arg; }
+
+/* One call per line; the empty one ends a head, of which there may be several (proxies, 100). */
+static size_t on_head(char *p, size_t one, size_t n, void *arg)
+{
+    (void)one;
+    struct http_call *c = arg;
+    long status = 0;
+    if (str_trim(str_make(p, n)).n) return n;
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200) c->head(data_arg(c), (int)status);
+    return n;
+}
+
 static size_t on_body(char *p, size_t one, size_t n, void *arg)
 {
     (void)one;
     struct http_call *c = arg;
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (c->data && status >= 200 && status < 300)
-        return c->data(c->data_arg ? c->data_arg : c->arg, str_make(p, n)) ? n : 0;
+    if (c->data && status >= 200 && status < 300) return c->data(data_arg(c), str_make(p, n)) ? n : 0;
     if (c->body.n + n > c->max_body) {
         c->is_too_large = true;
         return 0;
     }
     buf_add(&c->body, p, n);
     return n;
+}
+
+/* Bytes that nobody acknowledges end the connection, keep-alive probes included. */
+static int mind_dead_peer(void *arg, curl_socket_t fd, curlsocktype what)
+{
+    (void)arg, (void)what;
+    int ms = DEAD_PEER_MS;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    return CURL_SOCKOPT_OK;
+}
+
+static void set_keepalive(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, mind_dead_peer);
 }
 
 static void set_blob(CURL *easy, CURLoption option, struct str pem)
@@ -110,7 +143,13 @@ static void set_place(struct http_call *c, const struct http_call_options *o)
 {
     curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
     curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
+    if (o->proxy)
+        curl_easy_setopt(c->easy, CURLOPT_PROXY, o->proxy);
+    else
+        curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
+    /* Without TLS it is HTTP/1.1, and who waits would wait for an answer's end: streams have none. */
+    curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, (long)(o->few_connections && strncmp(o->url, "https:", 6) == 0));
+    if (o->keepalive) set_keepalive(c->easy);
     curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
                      (long)(o->h2c ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, (long)o->no_reuse);
@@ -148,6 +187,12 @@ static struct http_call *call_new(const struct http_call_options *o)
     c->max_body = o->max_body ? o->max_body : MAX_BODY;
     c->data = o->data;
     c->data_arg = o->data_arg;
+    c->head = o->head;
+    if (o->head) {
+        curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_head);
+        curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+        curl_easy_setopt(c->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    }
     curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
     curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->error);
@@ -178,6 +223,12 @@ static void answer_of(struct http_call *c, CURLcode code, struct http_answer *ou
     *out = (struct http_answer){.ok = code == CURLE_OK};
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_off_t wait_s = 0;
+    struct curl_header *warning = NULL;
+    curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &wait_s);
+    if (curl_easy_header(c->easy, "Warning", 0, CURLH_HEADER, -1, &warning) == CURLHE_OK)
+        out->warning = str_of(warning->value);
+    out->retry_after_ms = (int64_t)wait_s * 1000;
     out->status = (int)status;
     out->body = buf_view(&c->body);
     out->content_type = str_of(type);
@@ -314,6 +365,7 @@ bool http_fetch(const struct http_call_options *opt, struct arena *a, struct htt
     answer_of(c, code, out);
     out->body = str_dup(a, out->body);
     out->content_type = str_dup(a, out->content_type);
+    out->warning = str_dup(a, out->warning);
     if (!out->ok) err_set(err, "%s", out->err.text);
     call_free(c);
     return out->ok;

@@ -22,6 +22,9 @@ struct http_call_options {
     bool no_verify;         /* https: take any certificate, as a kubelet's probe does */
     bool h2c;               /* http: HTTP/2 with prior knowledge (gRPC); |unix_path| must be NULL */
     bool no_reuse;          /* a connection of its own, closed afterwards */
+    bool few_connections;   /* waits for a connection under way to turn out to be HTTP/2 rather than open another */
+    bool keepalive;         /* a peer that is gone without a word is noticed within a minute, also between bytes */
+    const char *proxy;      /* "http://proxy:3128", https:// or socks5://; NULL: none */
     struct strs headers;    /* "Name: value" */
     struct str body;        /* p != NULL: sent, with Content-Type application/json unless headers say otherwise */
     int64_t timeout_ms;     /* for the whole; 0: 30 s; < 0: none (watches, long polls) */
@@ -31,13 +34,17 @@ struct http_call_options {
     /* When set, the body of a 2xx answer is delivered piece by piece instead of being kept; false aborts. */
     bool (*data)(void *data_arg, struct str piece);
     void *data_arg; /* NULL: the |arg| of http_call_start */
+    /* When set, told the status as soon as the head of the answer is there. Gets what |data| gets. */
+    void (*head)(void *data_arg, int status);
 };
 struct http_answer {
     bool ok; /* there was an answer; else |err| */
     int status;
     struct str body;
     struct str content_type;
-    struct err err; /* names URL and reason; never headers or bodies */
+    struct str warning;     /* the first Warning header; empty: none */
+    int64_t retry_after_ms; /* of Retry-After; 0: none */
+    struct err err;         /* names URL and reason; never headers or bodies */
 };
 
 /* One per loop; keeps connections for further use. */

@@ -53,3 +53,40 @@ void file_source_catch_up(struct file_source *f);
 /* What is wrong now, by folder and file; borrowed until the next batch. Includes the warnings of decoded objects.
  * O(all objects) once per batch. */
 struct source_problems file_source_problems(const struct file_source *f);
+
+/* ---- Kubernetes ---- */
+
+struct kube_client;
+struct kube_source;
+struct kube_source_options {
+    struct kube_client *client;
+    const char *system_ns; /* the namespace of the MeshConfig */
+    /* Called when a batch of changes is in the store (one revision), the problems changed, or it became ready. */
+    void (*on_batch)(void *arg);
+    /* Follows the cluster's own addresses as far as the API tells them: ServiceCIDRs, and podCIDRs of Nodes. Sorted,
+     * neighbours joined. Before the first batch and when they change. NULL: they are not asked for. */
+    void (*on_ranges)(void *arg, struct strs services, struct strs pods);
+    void *arg;
+};
+
+/* Follows Namespaces, ServiceAccounts, Services, EndpointSlices, Pods, the MeshConfig and all kinds of policy, each by
+ * one list and watch (kube/watch.h). Of an object only what the mesh reads is kept. A kind whose definition (CRD) is
+ * absent is empty, and followed from the moment it appears; when the definition goes, so do its objects. One that does
+ * not decode leaves its last good form, and a MeshConfig that never was good is read as an empty one (SMI policy,
+ * egress off). A kind that cannot be followed any more keeps what is known of it. Nothing is in the store when this
+ * returns. */
+struct kube_source *kube_source_new(struct event_base *base, struct store *store,
+                                    const struct kube_source_options *opt);
+/* Before its client is freed. NULL is fine. The store keeps its objects. */
+void kube_source_free(struct kube_source *s);
+/* Was every kind whole once? It stays so. Until then the store holds a part of the world, which must not be
+ * published. */
+bool kube_source_is_ready(const struct kube_source *s);
+/* What readiness waits for, as a sentence in |a|; empty when it is ready. */
+struct str kube_source_waits_for(const struct kube_source *s, struct arena *a);
+/* As file_source_problems. */
+struct source_problems kube_source_problems(const struct kube_source *s);
+/* What was in the store is published now: ends the measure of osm_kube_publish_time. */
+void kube_source_published(struct kube_source *s);
+/* Idempotent: makes the metrics known. */
+void kube_source_metrics_init(void);

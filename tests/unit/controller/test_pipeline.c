@@ -61,6 +61,7 @@ static int setup(void **state)
                                                           .on_pod = on_pod,
                                                           .arg = f});
     sheet_observe(f->sheet, &mesh_settings_cell, STR_NULL);
+    pipeline_release(f->pipeline);
     return 0;
 }
 
