@@ -39,3 +39,5 @@ bool cidr_contains(const struct cidr *outer, const struct cidr *inner)
     clear_host_bits(&cut);
     return memcmp(cut.bytes, outer->bytes, sizeof cut.bytes) == 0;
 }
+
+bool cidr_overlaps(const struct cidr *x, const struct cidr *y) { return cidr_contains(x, y) || cidr_contains(y, x); }

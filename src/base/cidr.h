@@ -16,3 +16,5 @@ MUST bool cidr_parse(struct str text, struct cidr *out);
 struct str cidr_text(struct arena *a, const struct cidr *c);
 /* Is every address of |inner| in |outer|? */
 bool cidr_contains(const struct cidr *outer, const struct cidr *inner);
+/* Is some address in both? */
+bool cidr_overlaps(const struct cidr *x, const struct cidr *y);

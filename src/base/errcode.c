@@ -17,15 +17,19 @@ static const struct errcode table[] = {
     {1004, "ingress client not started", "What watches ingress objects could not be started."},
     {1005, "reconciler not started",
      "What keeps the webhook configurations and definitions in place could not be started."},
-    {2000, "egress matches contradict",
-     "Egress policies ask for different things for the same destination; the later ones are left out."},
+    {E_EGRESS_CONFLICT, "egress ports contradict",
+     "Egress policies want different protocols of one port at the same addresses. The older one holds; the other's "
+     "port "
+     "is left out for the accounts that both name."},
     {2001, "egress clusters contradict",
      "Egress policies give one host different settings; the later ones are left out."},
-    {2002, "bad egress address range",
-     "An address range of an Egress is not an address and a prefix length, like 192.0.2.0/24. It is left out."},
+    {E_EGRESS_RANGE, "egress address or host opens more or less than it seems",
+     "An address range or a host of an Egress lies within the cluster's own addresses, which no Egress opens, and is "
+     "left "
+     "out; or a tcp port has no ipAddresses and is open to every address outside the cluster."},
     {2003, "bad egress match",
      "A match of an Egress names neither an HTTPRouteGroup nor an UpstreamTrafficSetting. It is left out."},
-    {2004, "egress route group absent",
+    {E_EGRESS_GROUP_ABSENT, "egress route group absent",
      "An Egress names an HTTPRouteGroup that is not in its namespace. Create it or mend the name."},
     {E_ROUTE_GROUP_ABSENT, "route group absent",
      "A TrafficTarget's rule names an HTTPRouteGroup or TCPRoute that is not in its namespace, or a match that the "

@@ -10,6 +10,9 @@ struct errcode {
 };
 
 enum {
+    E_EGRESS_CONFLICT = 2000, /* two Egresses want different things of one port and address */
+    E_EGRESS_RANGE = 2002,    /* an address range of an Egress that opens nothing */
+    E_EGRESS_GROUP_ABSENT = 2004,
     E_SPLIT_CONFLICT = 2007,     /* several splits for one root */
     E_ROUTE_GROUP_ABSENT = 2005, /* a TrafficTarget names an HTTPRouteGroup that is not there */
     E_NO_MATCHES = 2006,

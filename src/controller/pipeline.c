@@ -65,7 +65,7 @@ static void cell_changed(struct pipeline *p, const struct cell_change *c)
     else if (c->kind == &plan_view_cell)
         view_changed(p, c->key, c->value);
     else if (c->kind == &envoy_base_cell || c->kind == &envoy_inbound_cell || c->kind == &envoy_outbound_cell ||
-             c->kind == &envoy_listeners_cell || c->kind == &envoy_endpoints_cell)
+             c->kind == &envoy_listeners_cell || c->kind == &envoy_endpoints_cell || c->kind == &envoy_egress_cell)
         publish_bundle(p->publish, c->kind, c->key, c->value, p->arena, &p->next);
 }
 
@@ -75,10 +75,8 @@ static void set_changed(struct pipeline *p, const struct set_change *s)
         const char *set;
         const struct cell_kind *kind;
     } made[] = {
-        {"out:", &envoy_outbound_cell},
-        {"out:", &envoy_endpoints_cell},
-        {"ear:", &envoy_listeners_cell},
-        {"base|", &envoy_base_cell},
+        {"out:", &envoy_outbound_cell}, {"out:", &envoy_endpoints_cell}, {"ear:", &envoy_listeners_cell},
+        {"base|", &envoy_base_cell},    {"egress:", &envoy_egress_cell},
     };
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         if (!str_starts(s->set, str_of(made[i].set))) continue;

@@ -45,6 +45,14 @@ static bool inbound(struct cell *c, struct str key, struct arena *a, void *out)
     return p;
 }
 
+static bool egress(struct cell *c, struct str key, struct arena *a, void *out)
+{
+    struct str log = key, plan = str_cut(&log, '|');
+    const struct plan_egress *p = plan_egress(c, plan);
+    if (p) envoy_encode_egress(a, p, plan_hop(c, log), out);
+    return p;
+}
+
 static bool base(struct cell *c, struct str log, struct arena *a, void *out)
 {
     const struct plan_base *p = plan_base(c);
@@ -56,6 +64,7 @@ const struct cell_kind envoy_outbound_cell = {"envoy.outbound", &envoy_bundle_ta
 const struct cell_kind envoy_listeners_cell = {"envoy.listeners", &envoy_bundle_table, listeners};
 const struct cell_kind envoy_endpoints_cell = {"envoy.endpoints", &envoy_bundle_table, endpoints};
 const struct cell_kind envoy_inbound_cell = {"envoy.inbound", &envoy_bundle_table, inbound};
+const struct cell_kind envoy_egress_cell = {"envoy.egress", &envoy_bundle_table, egress};
 const struct cell_kind envoy_base_cell = {"envoy.base", &envoy_bundle_table, base};
 
 const struct envoy_bundle *envoy_outbound(struct cell *c, struct str key)
@@ -71,6 +80,11 @@ const struct envoy_bundle *envoy_endpoints(struct cell *c, struct str key)
 const struct envoy_bundle *envoy_inbound(struct cell *c, struct str workload)
 {
     return sheet_read(c, &envoy_inbound_cell, workload);
+}
+
+const struct envoy_bundle *envoy_egress(struct cell *c, struct str key)
+{
+    return sheet_read(c, &envoy_egress_cell, key);
 }
 
 const struct envoy_bundle *envoy_listeners(struct cell *c, struct str member)

@@ -43,12 +43,18 @@ void encode_http_upstream(struct arena *a, PbCluster *c, const struct plan_conne
     PB_ADD(a, c, typed_extension_protocol_options, option);
 }
 
-static PbCluster *cluster(struct arena *a, struct str name, int type)
+static PbCluster *named(struct arena *a, struct str name)
 {
     PbCluster *c = NEW(a, Cluster);
     c->name = pb_str(a, name);
-    PB_ONE(c, type, type);
     encode_connection(a, c, &no_limits);
+    return c;
+}
+
+static PbCluster *cluster(struct arena *a, struct str name, int type)
+{
+    PbCluster *c = named(a, name);
+    PB_ONE(c, type, type);
     return c;
 }
 
@@ -92,6 +98,28 @@ void encode_local_cluster(struct encoder *e, struct str name, int64_t port, bool
     c->load_assignment = encode_endpoints(a, name, &here, 1);
     if (is_http) encode_http_upstream(a, c, &no_limits);
     add(e, c, origin);
+}
+
+static PbCluster *by_host(struct arena *a, struct str name, struct strs closed)
+{
+    PbForwardCluster *m = NEW(a, ForwardCluster);
+    PB_ONE(m, dns_cache_config, encode_dns_cache(a, closed));
+    m->allow_insecure_cluster_options = true; /* what it asks for is meant for TLS, which this never speaks */
+    PbClusterType *type = NEW(a, ClusterType);
+    type->name = "envoy.clusters.dynamic_forward_proxy";
+    type->typed_config = ANY(a, m);
+    PbCluster *c = named(a, name);
+    PB_ONE(c, cluster_type, type);
+    c->lb_policy = CLUSTER(LB_POLICY__CLUSTER_PROVIDED);
+    return c;
+}
+
+void encode_egress_cluster(struct encoder *e, const struct plan_egress_cluster *p, struct strs closed)
+{
+    PbCluster *c = p->by_host ? by_host(e->a, p->name, closed) : original_dst(e->a, p->name);
+    encode_connection(e->a, c, &p->connection);
+    encode_http_upstream(e->a, c, &p->connection);
+    add(e, c, p->origin);
 }
 
 void encode_base_clusters(struct encoder *e, const struct plan_base *b)

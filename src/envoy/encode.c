@@ -85,6 +85,16 @@ void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, const s
     finish(out);
 }
 
+void envoy_encode_egress(struct arena *a, const struct plan_egress *p, const struct plan_hop *hop,
+                         struct envoy_bundle *out)
+{
+    struct encoder e = {.a = a, .hop = hop, .out = out};
+    for (each(c, p->clusters)) encode_egress_cluster(&e, c, p->closed_ranges);
+    for (each(l, p->listeners)) encode_egress_listener(&e, p, l);
+    for (each(r, p->routes)) encode_egress_routes(&e, r);
+    finish(out);
+}
+
 void envoy_encode_base(struct arena *a, const struct plan_base *p, const struct plan_hop *hop, struct envoy_bundle *out)
 {
     struct encoder e = {.a = a, .tls = &p->tls, .hop = hop, .out = out};

@@ -9,6 +9,7 @@
 #define FILTER_HTTP_RBAC    "envoy.filters.http.rbac"
 #define FILTER_AUTHZ        "envoy.filters.http.ext_authz"
 #define FILTER_HEALTH       "envoy.filters.http.health_check"
+#define FILTER_FORWARD      "envoy.filters.http.dynamic_forward_proxy"
 #define FILTER_ROUTER       "envoy.filters.http.router"
 #define SOCKET_TLS          "envoy.transport_sockets.tls"
 #define LISTENER_CAPTURE    "capture"
@@ -61,6 +62,8 @@ PbRbac *encode_tcp_rbac(struct arena *a, const struct plan_chain *chain);
 PbPrincipal *encode_principal(struct arena *a, struct str id);
 /* Adds the policy |name|: |who| may do everything. */
 void encode_allow(struct arena *a, PbRbac *rbac, struct str name, PbPrincipal *who);
+/* The whole value of a header; "host" is the authority. */
+PbHeaderMatcher *encode_header_matcher(struct arena *a, struct str name, struct str re);
 
 /* access_log.c */
 /* What is written about a call: on standard output, and to the collector of the Telemetry if it names one. */
@@ -72,7 +75,7 @@ struct encoded_logs encode_unmatched_logs(struct encoder *e);
 /* A member of a Struct. */
 PbStructField *encode_struct_field(struct arena *a, struct str name, struct str value);
 
-/* stats.c: osm_request_total and osm_request_duration_ms. */
+/* stats.c: osm_request_total and osm_request_duration_ms. |service| empty: outside the mesh. */
 PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct str service);
 
 /* outside.c: what proxies themselves call. */
@@ -96,10 +99,11 @@ PbHttpFilter *encode_http_filter(struct arena *a, const char *name, const Protob
 struct http_options {
     enum direction direction; /* inbound: RBAC, denying all that the route configuration does not allow */
     struct str route_config;
-    struct str service; /* "ns/svc", for statistics */
-    bool path_rules;    /* inbound: policy looks at paths */
-    bool may_stream;    /* inbound: gRPC */
-    bool from_mesh;     /* inbound: callers are proxies, whose health checks are answered */
+    struct str service;         /* "ns/svc", for statistics */
+    bool path_rules;            /* policy looks at paths */
+    bool may_stream;            /* inbound: gRPC */
+    bool from_mesh;             /* inbound: callers are proxies, whose health checks are answered */
+    const struct strs *by_host; /* egress: the proxy resolves the host, never to these ranges; NULL: it does not */
 };
 PbFilter *encode_http(struct encoder *e, const struct http_options *o);
 /* tcp.c */
@@ -134,6 +138,23 @@ void encode_local_route(struct encoder *e, struct str name, struct str cluster, 
 /* ingress.c: callers outside the mesh. */
 void encode_ingress_chains(struct encoder *e, const struct plan_inbound *in, PbListener *m);
 void encode_ingress_route(struct encoder *e, const struct plan_ingress *p);
+
+/* Pieces of the two. */
+PbListener *encode_listener(struct arena *a, struct str name, struct str ip, int64_t port);
+void encode_listener_filter(struct arena *a, PbListener *m, const char *name, const ProtobufCMessage *config);
+PbFilterChain *encode_filter_chain(struct arena *a, PbFilter *f);
+/* A chain that closes connections to these ranges and says no_policy; none when there are no ranges. */
+void encode_closed_ranges(struct encoder *e, PbListener *m, struct strs ranges);
+void encode_add_listener(struct encoder *e, const PbListener *m, struct envoy_resource r);
+void encode_forward(struct arena *a, PbRoute *r, const struct plan_weight *v, size_t n);
+void encode_answer(struct arena *a, PbRoute *r, uint32_t status, const char *why);
+
+/* egress.c */
+void encode_egress_listener(struct encoder *e, const struct plan_egress *p, const struct plan_egress_listener *l);
+void encode_egress_routes(struct encoder *e, const struct plan_egress_routes *r);
+void encode_egress_cluster(struct encoder *e, const struct plan_egress_cluster *c, struct strs closed);
+/* Where all of one proxy's egress finds names resolved: never to an address of the cluster or of the pod itself. */
+PbDnsCache *encode_dns_cache(struct arena *a, struct strs closed);
 
 /* json.c: any message; see envoy_bundle_to_json. */
 void envoy_message_to_json(const ProtobufCMessage *m, struct buf *out);

@@ -1,5 +1,6 @@
 /* envoy.h - plan → Envoy resources. Pure: equal plans give equal bytes. */
 #pragma once
+#include "plan/egress.h"
 #include "plan/plan.h"
 
 /* The order, and the numbers, of enum xds_type. */
@@ -25,11 +26,14 @@ extern const struct cell_kind envoy_outbound_cell;  /* plan_outbound_cell: clust
 extern const struct cell_kind envoy_listeners_cell; /* members of "ear:" sets: the listeners of one Service */
 extern const struct cell_kind envoy_endpoints_cell; /* plan_endpoints_cell: its CLAs */
 extern const struct cell_kind envoy_inbound_cell;   /* plan_inbound_cell: inbound listener, routes, local clusters */
-extern const struct cell_kind envoy_base_cell;      /* plan_view.log: capture listener, its clusters, what is called */
+/* plan_egress_cell, "<key>" or "<key>|<plan_view.log>": listeners by port, routes, clusters */
+extern const struct cell_kind envoy_egress_cell;
+extern const struct cell_kind envoy_base_cell; /* plan_view.log: capture listener, its clusters, what is called */
 
 const struct envoy_bundle *envoy_outbound(struct cell *c, struct str key);
 const struct envoy_bundle *envoy_endpoints(struct cell *c, struct str key);
 const struct envoy_bundle *envoy_inbound(struct cell *c, struct str workload);
+const struct envoy_bundle *envoy_egress(struct cell *c, struct str key);
 const struct envoy_bundle *envoy_listeners(struct cell *c, struct str member);
 const struct envoy_bundle *envoy_base(struct cell *c, struct str log);
 
@@ -42,6 +46,8 @@ void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, const s
                           struct envoy_bundle *out);
 void envoy_encode_base(struct arena *a, const struct plan_base *p, const struct plan_hop *hop,
                        struct envoy_bundle *out);
+void envoy_encode_egress(struct arena *a, const struct plan_egress *p, const struct plan_hop *hop,
+                         struct envoy_bundle *out);
 
 /* Readable JSON in protobuf's own mapping, messages inside an Any spelt out: what the golden tests keep and what a
  * static bootstrap of Envoy takes. Two blanks of indentation, fields in number order. An Any of an unknown type keeps

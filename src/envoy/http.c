@@ -71,6 +71,14 @@ static void add_logs(struct encoder *e, const struct http_options *o, PbHcm *m)
     if (!e->hop->no_stats) add_log(e, o, m, encode_request_stats(e, o->direction, o->service));
 }
 
+/* Resolves the host while the request waits; routes to other kinds of clusters pass through it. */
+static PbHttpFilter *resolve_host(struct arena *a, struct strs closed)
+{
+    PbForwardFilter *m = NEW(a, ForwardFilter);
+    PB_ONE(m, dns_cache_config, encode_dns_cache(a, closed));
+    return encode_http_filter(a, FILTER_FORWARD, &m->base);
+}
+
 PbFilter *encode_http(struct encoder *e, const struct http_options *o)
 {
     struct arena *a = e->a;
@@ -85,10 +93,9 @@ PbFilter *encode_http(struct encoder *e, const struct http_options *o)
     PbUpgrade *websocket = NEW(a, Upgrade);
     websocket->upgrade_type = "websocket";
     PB_ADD(a, m, upgrade_configs, websocket);
-    if (o->direction == DIR_INBOUND) {
-        normalise(a, m, o->path_rules);
-        inbound_filters(e, o, m);
-    }
+    if (o->direction == DIR_INBOUND || o->path_rules) normalise(a, m, o->path_rules);
+    if (o->direction == DIR_INBOUND) inbound_filters(e, o, m);
+    if (o->by_host) PB_ADD(a, m, http_filters, resolve_host(a, *o->by_host));
     m->tracing = encode_tracing(e);
     PB_ADD(a, m, http_filters, encode_http_filter(a, FILTER_ROUTER, &NEW(a, Router)->base));
     add_logs(e, o, m);

@@ -3,7 +3,7 @@
 
 #define DIRECTION(x) ENVOY__CONFIG__CORE__V3__TRAFFIC_DIRECTION__##x
 
-static PbListener *listener(struct arena *a, struct str name, struct str ip, int64_t port)
+PbListener *encode_listener(struct arena *a, struct str name, struct str ip, int64_t port)
 {
     PbListener *m = NEW(a, Listener);
     m->name = pb_str(a, name);
@@ -12,14 +12,14 @@ static PbListener *listener(struct arena *a, struct str name, struct str ip, int
     return m;
 }
 
-static PbFilterChain *chain_of(struct arena *a, PbFilter *f)
+PbFilterChain *encode_filter_chain(struct arena *a, PbFilter *f)
 {
     PbFilterChain *m = NEW(a, FilterChain);
     PB_ADD(a, m, filters, f);
     return m;
 }
 
-static void add(struct encoder *e, const PbListener *m, struct envoy_resource r)
+void encode_add_listener(struct encoder *e, const PbListener *m, struct envoy_resource r)
 {
     r.type = ENVOY_LISTENER;
     encode_hop_clusters(e, &r.clusters);
@@ -31,7 +31,7 @@ void encode_outbound_listener(struct encoder *e, const struct plan_listener *p)
 {
     struct arena *a = e->a;
     struct envoy_resource r = {.origin = p->origin};
-    PbListener *m = listener(a, p->name, p->address, p->port);
+    PbListener *m = encode_listener(a, p->name, p->address, p->port);
     m->bind_to_port = pb_bool(a, false);
     PbFilter *f;
     if (encode_is_http(p->protocol)) {
@@ -41,16 +41,24 @@ void encode_outbound_listener(struct encoder *e, const struct plan_listener *p)
         f = encode_tcp_outbound(e, p);
         for (each(w, p->clusters)) list_push(a, &r.clusters, w->cluster);
     }
-    PB_ADD(a, m, filter_chains, chain_of(a, f));
-    add(e, m, r);
+    PB_ADD(a, m, filter_chains, encode_filter_chain(a, f));
+    encode_add_listener(e, m, r);
 }
 
 static PbFilterChain *closed_chain(struct encoder *e, const char *name, struct encoded_logs logs)
 {
-    PbFilterChain *c = chain_of(e->a, encode_tcp(e, name, S(CLUSTER_NONE), logs));
+    PbFilterChain *c = encode_filter_chain(e->a, encode_tcp(e, name, S(CLUSTER_NONE), logs));
     c->name = (char *)name;
     c->filter_chain_match = NEW(e->a, ChainMatch);
     return c;
+}
+
+void encode_closed_ranges(struct encoder *e, PbListener *m, struct strs ranges)
+{
+    if (!ranges.n) return;
+    PbFilterChain *c = closed_chain(e, "no_policy", encode_denied_log(e));
+    for (each(range, ranges)) PB_ADD(e->a, c->filter_chain_match, prefix_ranges, encode_cidr(e->a, *range));
+    PB_ADD(e->a, m, filter_chains, c);
 }
 
 /* Connections whose original destination has no listener of its own: addresses of the cluster that the caller has no
@@ -58,23 +66,19 @@ static PbFilterChain *closed_chain(struct encoder *e, const char *name, struct e
 void encode_capture_listener(struct encoder *e, const struct plan_base *b)
 {
     struct arena *a = e->a;
-    PbListener *m = listener(a, S(LISTENER_CAPTURE), S("0.0.0.0"), PORT_OUTBOUND);
+    PbListener *m = encode_listener(a, S(LISTENER_CAPTURE), S("0.0.0.0"), PORT_OUTBOUND);
     m->use_original_dst = pb_bool(a, true);
     /* A connection made to this port itself would be passed through to itself for ever. */
     PbFilterChain *self = closed_chain(e, "self", encode_request_logs(e));
     self->filter_chain_match->destination_port = pb_u32(a, PORT_OUTBOUND);
     PB_ADD(a, m, filter_chains, self);
-    if (b->closed_ranges.n) {
-        PbFilterChain *c = closed_chain(e, "no_policy", encode_denied_log(e));
-        for (each(range, b->closed_ranges)) PB_ADD(a, c->filter_chain_match, prefix_ranges, encode_cidr(a, *range));
-        PB_ADD(a, m, filter_chains, c);
-    }
+    encode_closed_ranges(e, m, b->closed_ranges);
     struct str to = b->egress ? S(CLUSTER_PASSTHROUGH) : S(CLUSTER_NONE);
-    m->default_filter_chain = chain_of(a, encode_tcp(e, "egress", to, encode_request_logs(e)));
+    m->default_filter_chain = encode_filter_chain(a, encode_tcp(e, "egress", to, encode_request_logs(e)));
     struct envoy_resource r = {0};
     list_push(a, &r.clusters, S(CLUSTER_NONE));
     if (b->egress) list_push(a, &r.clusters, to);
-    add(e, m, r);
+    encode_add_listener(e, m, r);
 }
 
 static PbChainMatch *chain_match(struct arena *a, const struct plan_chain *p)
@@ -134,7 +138,7 @@ static PbFilterChain *inbound_chain(struct encoder *e, const struct plan_chain *
     return m;
 }
 
-static void add_listener_filter(struct arena *a, PbListener *m, const char *name, const ProtobufCMessage *config)
+void encode_listener_filter(struct arena *a, PbListener *m, const char *name, const ProtobufCMessage *config)
 {
     PbListenerFilter *f = NEW(a, ListenerFilter);
     f->name = (char *)name;
@@ -156,10 +160,10 @@ void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in)
     struct arena *a = e->a;
     struct envoy_resource r = {0};
     struct strs origins = {0};
-    PbListener *m = listener(a, S(LISTENER_INBOUND), S("0.0.0.0"), PORT_INBOUND);
+    PbListener *m = encode_listener(a, S(LISTENER_INBOUND), S("0.0.0.0"), PORT_INBOUND);
     m->traffic_direction = DIRECTION(INBOUND);
-    add_listener_filter(a, m, "envoy.filters.listener.tls_inspector", &NEW(a, TlsInspector)->base);
-    add_listener_filter(a, m, "envoy.filters.listener.original_dst", &NEW(a, OriginalDst)->base);
+    encode_listener_filter(a, m, "envoy.filters.listener.tls_inspector", &NEW(a, TlsInspector)->base);
+    encode_listener_filter(a, m, "envoy.filters.listener.original_dst", &NEW(a, OriginalDst)->base);
     struct encoded_logs unmatched = encode_unmatched_logs(e);
     for (each(log, unmatched)) PB_ADD(a, m, access_log, *log);
     for (each(p, in->chains)) {
@@ -172,5 +176,5 @@ void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in)
     for (each(p, in->ingress)) add_origin(a, &origins, p->origin);
     if (!m->n_filter_chains) return;
     r.origin = str_join(a, origins, S("; "));
-    add(e, m, r);
+    encode_add_listener(e, m, r);
 }

@@ -13,6 +13,7 @@
 #include "envoy/config/core/v3/grpc_service.pb-c.h"
 #include "envoy/config/core/v3/health_check.pb-c.h"
 #include "envoy/config/core/v3/protocol.pb-c.h"
+#include "envoy/config/core/v3/resolver.pb-c.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"
 #include "envoy/config/endpoint/v3/endpoint.pb-c.h"
 #include "envoy/config/endpoint/v3/endpoint_components.pb-c.h"
@@ -29,6 +30,9 @@
 #include "envoy/extensions/access_loggers/open_telemetry/v3/logs_service.pb-c.h"
 #include "envoy/extensions/access_loggers/stats/v3/stats.pb-c.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
+#include "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.pb-c.h"
+#include "envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache.pb-c.h"
+#include "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.pb-c.h"
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
@@ -38,11 +42,13 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
+#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb-c.h"
 #include "envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/common.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
+#include "envoy/type/matcher/v3/address.pb-c.h"
 #include "envoy/type/matcher/v3/path.pb-c.h"
 #include "envoy/type/matcher/v3/regex.pb-c.h"
 #include "envoy/type/matcher/v3/string.pb-c.h"
@@ -53,6 +59,7 @@
 #include "google/protobuf/struct.pb-c.h"
 #include "google/protobuf/wrappers.pb-c.h"
 #include "opentelemetry/proto/common/v1/common.pb-c.h"
+#include "xds/core/v3/cidr.pb-c.h"
 
 #include "base/list.h"
 
@@ -119,6 +126,17 @@
     X(CircuitBreakers, Envoy__Config__Cluster__V3__CircuitBreakers, envoy__config__cluster__v3__circuit_breakers) \
     X(Thresholds, Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds, envoy__config__cluster__v3__circuit_breakers__thresholds) \
     X(Cluster, Envoy__Config__Cluster__V3__Cluster, envoy__config__cluster__v3__cluster) \
+    X(ClusterType, Envoy__Config__Cluster__V3__Cluster__CustomClusterType, envoy__config__cluster__v3__cluster__custom_cluster_type) \
+    X(Extension, Envoy__Config__Core__V3__TypedExtensionConfig, envoy__config__core__v3__typed_extension_config) \
+    X(DnsOptions, Envoy__Config__Core__V3__DnsResolverOptions, envoy__config__core__v3__dns_resolver_options) \
+    X(CaresResolver, Envoy__Extensions__Network__DnsResolver__Cares__V3__CaresDnsResolverConfig, envoy__extensions__network__dns_resolver__cares__v3__cares_dns_resolver_config) \
+    X(XdsCidr, Xds__Core__V3__CidrRange, xds__core__v3__cidr_range) \
+    X(AddressMatcher, Envoy__Type__Matcher__V3__AddressMatcher, envoy__type__matcher__v3__address_matcher) \
+    X(DnsCache, Envoy__Extensions__Common__DynamicForwardProxy__V3__DnsCacheConfig, envoy__extensions__common__dynamic_forward_proxy__v3__dns_cache_config) \
+    X(ForwardCluster, Envoy__Extensions__Clusters__DynamicForwardProxy__V3__ClusterConfig, envoy__extensions__clusters__dynamic_forward_proxy__v3__cluster_config) \
+    X(ForwardFilter, Envoy__Extensions__Filters__Http__DynamicForwardProxy__V3__FilterConfig, envoy__extensions__filters__http__dynamic_forward_proxy__v3__filter_config) \
+    X(ForwardRoute, Envoy__Extensions__Filters__Http__DynamicForwardProxy__V3__PerRouteConfig, envoy__extensions__filters__http__dynamic_forward_proxy__v3__per_route_config) \
+    X(RouteEntry, Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry, envoy__config__route__v3__route__typed_per_filter_config_entry) \
     X(EdsConfig, Envoy__Config__Cluster__V3__Cluster__EdsClusterConfig, envoy__config__cluster__v3__cluster__eds_cluster_config) \
     X(UpstreamHttp, Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions, envoy__extensions__upstreams__http__v3__http_protocol_options) \
     X(DownstreamHttp, Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__UseDownstreamHttpConfig, envoy__extensions__upstreams__http__v3__http_protocol_options__use_downstream_http_config) \
@@ -153,7 +171,6 @@
     X(MetadataEntry, Envoy__Config__Core__V3__Metadata__FilterMetadataEntry, envoy__config__core__v3__metadata__filter_metadata_entry) \
     X(RuntimeFraction, Envoy__Config__Core__V3__RuntimeFractionalPercent, envoy__config__core__v3__runtime_fractional_percent) \
     X(Fraction, Envoy__Type__V3__FractionalPercent, envoy__type__v3__fractional_percent) \
-    X(Extension, Envoy__Config__Core__V3__TypedExtensionConfig, envoy__config__core__v3__typed_extension_config) \
     X(GrpcService, Envoy__Config__Core__V3__GrpcService, envoy__config__core__v3__grpc_service) \
     X(EnvoyGrpc, Envoy__Config__Core__V3__GrpcService__EnvoyGrpc, envoy__config__core__v3__grpc_service__envoy_grpc) \
     X(HealthCheck, Envoy__Config__Core__V3__HealthCheck, envoy__config__core__v3__health_check) \

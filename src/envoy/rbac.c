@@ -16,11 +16,21 @@ static PbStringMatcher *exact(struct arena *a, struct str text)
     return m;
 }
 
-static PbPermission *header(struct arena *a, const char *name, PbStringMatcher *value)
+static PbHeaderMatcher *header_matcher(struct arena *a, const char *name, PbStringMatcher *value)
 {
     PbHeaderMatcher *h = NEW(a, HeaderMatcher);
     h->name = (char *)name;
     PB_ONE(h, string_match, value);
+    return h;
+}
+
+PbHeaderMatcher *encode_header_matcher(struct arena *a, struct str name, struct str re)
+{
+    return header_matcher(a, str_is(name, "host") ? ":authority" : str_c(a, name), regex(a, re));
+}
+
+static PbPermission *header(struct arena *a, PbHeaderMatcher *h)
+{
     PbPermission *p = NEW(a, Permission);
     PB_ONE(p, header, h);
     return p;
@@ -38,7 +48,7 @@ static PbPermission *path(struct arena *a, struct str re)
 static PbPermission *any_of_methods(struct arena *a, struct strs methods)
 {
     PbPermissionSet *set = NEW(a, PermissionSet);
-    for (each(m, methods)) PB_ADD(a, set, rules, header(a, ":method", exact(a, *m)));
+    for (each(m, methods)) PB_ADD(a, set, rules, header(a, header_matcher(a, ":method", exact(a, *m))));
     PbPermission *p = NEW(a, Permission);
     PB_ONE(p, or_rules, set);
     return p;
@@ -57,10 +67,7 @@ static PbPermission *permission(struct arena *a, const struct plan_rule *r)
     PbPermissionSet *set = NEW(a, PermissionSet);
     if (r->path_regex.n) PB_ADD(a, set, rules, path(a, r->path_regex));
     if (r->methods.n) PB_ADD(a, set, rules, any_of_methods(a, r->methods));
-    for (each(h, r->headers)) {
-        const char *name = str_is(h->name, "host") ? ":authority" : str_c(a, h->name);
-        PB_ADD(a, set, rules, header(a, name, regex(a, h->regex)));
-    }
+    for (each(h, r->headers)) PB_ADD(a, set, rules, header(a, encode_header_matcher(a, h->name, h->regex)));
     if (!set->n_rules) return anything(a);
     if (set->n_rules == 1) return set->rules[0];
     PbPermission *p = NEW(a, Permission);

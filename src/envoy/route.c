@@ -12,7 +12,7 @@ static PbWeightedCluster *weighted(struct arena *a, const struct plan_weight *v,
     return m;
 }
 
-static void answer(struct arena *a, PbRoute *r, uint32_t status, const char *why)
+void encode_answer(struct arena *a, PbRoute *r, uint32_t status, const char *why)
 {
     PbDataSource *body = NEW(a, DataSource);
     PB_ONE(body, inline_string, (char *)why);
@@ -22,7 +22,7 @@ static void answer(struct arena *a, PbRoute *r, uint32_t status, const char *why
     PB_ONE(r, direct_response, m);
 }
 
-static void forward(struct arena *a, PbRoute *r, const struct plan_weight *v, size_t n)
+void encode_forward(struct arena *a, PbRoute *r, const struct plan_weight *v, size_t n)
 {
     PbRouteAction *to = NEW(a, RouteAction);
     if (n == 1)
@@ -81,15 +81,15 @@ static void outbound_routes(struct arena *a, PbVirtualHost *host, const struct p
     if (p->denied) {
         PbRoute *refused = any_path(a);
         if (p->clusters.n) refused->match->runtime_fraction = share(a, p->denied, sum(p));
-        answer(a, refused, 403, "no_policy");
+        encode_answer(a, refused, 403, "no_policy");
         PB_ADD(a, host, routes, refused);
         if (!p->clusters.n) return;
     }
     PbRoute *rest = any_path(a);
     if (p->clusters.n)
-        forward(a, rest, p->clusters.v, p->clusters.n);
+        encode_forward(a, rest, p->clusters.v, p->clusters.n);
     else
-        answer(a, rest, 503, "no_backend");
+        encode_answer(a, rest, 503, "no_backend");
     PB_ADD(a, host, routes, rest);
 }
 
@@ -122,7 +122,7 @@ void encode_local_route(struct encoder *e, struct str name, struct str cluster, 
     struct plan_weight local = {.cluster = cluster, .weight = 1};
     PbVirtualHost *host = only_host(e->a);
     PbRoute *route = any_path(e->a);
-    forward(e->a, route, &local, 1);
+    encode_forward(e->a, route, &local, 1);
     PB_ADD(e->a, host, routes, route);
     PbRouteConfig *m = route_config(e->a, name, host);
     add_access(e->a, m, access);

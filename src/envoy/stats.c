@@ -55,8 +55,8 @@ static PbStat *stat(struct arena *a, const char *name, enum direction d, struct 
     for (size_t i = 0; i < sides[d].n; i++) add_tag(a, s, sides[d].v[i].name, sides[d].v[i].value);
     struct str ns, rest;
     key_split(service, &ns, &rest);
-    add_tag(a, s, "destination_namespace", str_c(a, ns));
-    add_tag(a, s, "destination_service", str_c(a, service));
+    add_tag(a, s, "destination_namespace", service.n ? str_c(a, ns) : "-");
+    add_tag(a, s, "destination_service", service.n ? str_c(a, service) : "-");
     return s;
 }
 

@@ -10,17 +10,20 @@ static const struct field port_fields[] = {
 const struct table policy_port_table =
     TABLE("PolicyPort", struct policy_port, port_fields, .doc = "A port and what is spoken there.");
 
+#define HOST "\\*|(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*"
 static const struct field spec_fields[] = {
     FIELD(struct egress_spec, sources, "sources", F_LIST, .sub = &subject_table, .flags = FIELD_REQUIRED,
           .doc = "The service accounts that may call."),
-    FIELD(struct egress_spec, hosts, "hosts", F_STRS,
-          .doc = "Host names that may be called with http (Host) and https (SNI)."),
+    FIELD(struct egress_spec, hosts, "hosts", F_STRS, .pattern = HOST,
+          .doc = "Names that may be called with http (Host) and https (SNI), without port: a.example, *.example, * for "
+                 "any. Required for http; any name when absent for https."),
     FIELD(struct egress_spec, ip_addresses, "ipAddresses", F_STRS, .flags = FIELD_CIDR,
-          .doc = "Address ranges that may be called with tcp and https."),
+          .doc = "Address ranges that may be called; any address outside the cluster when absent."),
     FIELD(struct egress_spec, ports, "ports", F_LIST, .sub = &policy_port_table, .flags = FIELD_REQUIRED,
           .doc = "Ports that may be called."),
     FIELD(struct egress_spec, matches, "matches", F_LIST, .sub = &typed_ref_table,
-          .doc = "HTTPRouteGroups that say which requests, and at most one UpstreamTrafficSetting."),
+          .doc = "HTTPRouteGroups that say which http requests (all, when none is named), and at most one "
+                 "UpstreamTrafficSetting."),
 };
 
 #define ROUTES "specs.smi-spec.io/v1alpha4"

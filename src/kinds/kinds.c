@@ -60,8 +60,9 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_TCP_ROUTE] = K("TCPRoute", "tcproutes", "tr", "specs.smi-spec.io", KIND_MESH, tcp_route, "v1alpha4"),
     [KIND_TRAFFIC_SPLIT] =
         K("TrafficSplit", "trafficsplits", "ts", "split.smi-spec.io", KIND_MESH, traffic_split, "v1alpha2"),
-    [KIND_EGRESS] = K("Egress", "egresses", NULL, POLICY, LATER, egress, "v1alpha1"),
-    [KIND_INGRESS_BACKEND] = K("IngressBackend", "ingressbackends", NULL, POLICY, 0, ingress_backend, "v1alpha1"),
+    [KIND_EGRESS] = K("Egress", "egresses", NULL, POLICY, KIND_MESH, egress, "v1alpha1"),
+    [KIND_INGRESS_BACKEND] =
+        K("IngressBackend", "ingressbackends", NULL, POLICY, KIND_MESH, ingress_backend, "v1alpha1"),
     [KIND_RETRY] = K("Retry", "retries", NULL, POLICY, LATER, retry, "v1alpha1"),
     [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, LATER,
                                         upstream_traffic_setting, "v1alpha1"),

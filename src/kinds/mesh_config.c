@@ -165,8 +165,7 @@ static const struct table certificate_table =
 static const struct field feature_fields[] = {
     F(wasm_stats, "enableWASMStats", F_BOOL, .def = "true",
       .doc = "Whether proxies count osm_request_total and osm_request_duration_ms; no plug-in is needed for it."),
-    F(egress_policy, "enableEgressPolicy", F_BOOL, .flags = LATER, .def = "true",
-      .doc = "Whether Egress policies hold."),
+    F(egress_policy, "enableEgressPolicy", F_BOOL, .def = "true", .doc = "Whether Egress policies hold."),
     F(multicluster, "enableMulticlusterMode", F_BOOL, .doc = "No effect: it never had one."),
     F(snapshot_cache, "enableSnapshotCacheMode", F_BOOL, .doc = "No effect: there is no such cache."),
     F(async_mapping, "enableAsyncProxyServiceMapping", F_BOOL, .doc = "No effect: it never had one."),

@@ -11,7 +11,7 @@ static const struct field match_fields[] = {
     FIELD(struct access_match, methods, "methods", F_STRS),
     FIELD(struct access_match, headers, "headers", F_MAPS),
 };
-static const struct table match_table = TABLE("Match", struct access_match, match_fields);
+const struct table access_match_table = TABLE("Match", struct access_match, match_fields);
 static const struct field tcp_fields[] = {FIELD(struct access_tcp, ports, "ports", F_INTS)};
 static const struct table tcp_table = TABLE("Tcp", struct access_tcp, tcp_fields);
 static const struct field target_fields[] = {
@@ -19,7 +19,7 @@ static const struct field target_fields[] = {
     FIELD(struct mesh_target, title, "title", F_STR),
     FIELD(struct mesh_target, destination, "destination", F_STR),
     FIELD(struct mesh_target, sources, "sources", F_STRS),
-    FIELD(struct mesh_target, matches, "matches", F_LIST, .sub = &match_table),
+    FIELD(struct mesh_target, matches, "matches", F_LIST, .sub = &access_match_table),
     FIELD(struct mesh_target, tcp, "tcp", F_LIST, .sub = &tcp_table),
     FIELD(struct mesh_target, diags, "diags", F_LIST, .sub = &mesh_diag_table),
 };
@@ -96,15 +96,15 @@ static int by_key(const void *a, const void *b)
     return c ? c : str_cmp(x->value, y->value);
 }
 
-static struct access_match match_of(struct resolving *r, const struct http_match *m, struct str name)
+struct access_match access_match_of(struct arena *a, const struct http_match *m, struct str name)
 {
     struct access_match out = {.name = name, .path_regex = m->path_regex};
     struct strs methods = {0};
     bool any = m->methods.n == 0 || strs_has(m->methods, S("*"));
-    for (size_t i = 0; !any && i < m->methods.n; i++) list_push(r->a, &methods, m->methods.v[i]);
+    for (size_t i = 0; !any && i < m->methods.n; i++) list_push(a, &methods, m->methods.v[i]);
     out.methods = strs_sort_unique(methods);
     for (size_t i = 0; i < m->headers.n; i++)
-        list_push(r->a, &out.headers, ((struct kv){str_lower(r->a, m->headers.v[i].key), m->headers.v[i].value}));
+        list_push(a, &out.headers, ((struct kv){str_lower(a, m->headers.v[i].key), m->headers.v[i].value}));
     list_sort(&out.headers, by_key);
     return out;
 }
@@ -114,17 +114,17 @@ static void add_match(struct resolving *r, const struct http_match *m, struct st
 {
     struct str base = str_fmt(r->a, "%.*s/%.*s/%.*s/%.*s", STR_FMT(r->o->meta.ns), STR_FMT(r->o->meta.name),
                               STR_FMT(group), STR_FMT(m->name));
-    struct access_match now = match_of(r, m, base);
+    struct access_match now = access_match_of(r->a, m, base);
     for (int n = 2;; n++) {
         const struct access_match *same = NULL;
         for (each(have, r->out->matches))
             if (str_eq(have->name, now.name)) same = have;
         if (!same) break;
-        if (table_equal(&match_table, same, &now)) return;
+        if (table_equal(&access_match_table, same, &now)) return;
         now.name = str_fmt(r->a, "%.*s#%d", STR_FMT(base), n);
         struct access_match renamed = *same;
         renamed.name = now.name;
-        if (table_equal(&match_table, &renamed, &now)) return;
+        if (table_equal(&access_match_table, &renamed, &now)) return;
     }
     list_push(r->a, &r->out->matches, now);
 }

@@ -8,6 +8,10 @@ struct access_match {      /* one HTTP match; all parts must fit */
     struct strs methods;   /* upper case; empty: any */
     struct kvs headers;    /* lower-case name → regex; in byte order, a name may repeat */
 };
+extern const struct table access_match_table;
+struct http_match;
+/* The match under that name; borrows from |m|. */
+struct access_match access_match_of(struct arena *a, const struct http_match *m, struct str name);
 struct access_tcp {
     struct ints ports; /* target ports, ascending; empty: any */
 };

@@ -3,6 +3,7 @@
 #include "kinds/endpoint_slice.h"
 #include "kinds/pod.h"
 #include "mesh/access.h"
+#include "mesh/egress.h"
 #include "mesh/endpoint.h"
 #include "mesh/ingress.h"
 #include "mesh/platform.h"
@@ -60,6 +61,33 @@ static void target_diags(const struct subject_of_diag *d)
 {
     const struct mesh_target *t = mesh_target(d->c, d->key);
     if (t) diag_append(d->a, d->out, t->diags.v, t->diags.n);
+}
+
+/* A port may give way for some of its accounts and hold for others; what is said is the same. */
+static void egress_conflicts(const struct subject_of_diag *d, const struct mesh_egress *e)
+{
+    for (each(account, e->sources)) {
+        const struct mesh_egress_grants *g = mesh_egress_grants(d->c, *account);
+        for (size_t i = 0; i < g->conflicts.n; i++)
+            if (str_eq(g->conflicts.v[i].egress, d->key))
+                diag_error(d->a, d->out, E_EGRESS_CONFLICT, "%.*s", STR_FMT(g->conflicts.v[i].text));
+    }
+}
+
+static void egress_diags(const struct subject_of_diag *d)
+{
+    const struct mesh_egress *e = mesh_egress(d->c, d->key);
+    const struct mesh_settings *set = mesh_settings(d->c);
+    if (!e) return;
+    diag_append(d->a, d->out, e->diags.v, e->diags.n);
+    if (set->egress)
+        diag_remark(d->a, d->out, E_NOT_ENFORCED,
+                    "the MeshConfig's traffic.enableEgress is on, so everything outside the mesh may be called: this "
+                    "limits nothing");
+    else if (!set->egress_policies)
+        diag_error(d->a, d->out, E_NOT_ENFORCED,
+                   "the MeshConfig's featureFlags.enableEgressPolicy is off: it allows nothing");
+    egress_conflicts(d, e);
 }
 
 static void backend_diags(const struct subject_of_diag *d, const struct mesh_service *root, struct str name)
@@ -172,6 +200,7 @@ static const struct {
     {KIND_UPSTREAM_TRAFFIC_SETTING, upstream_diags},
     {KIND_INGRESS_BACKEND, ingress_diags},
     {KIND_TELEMETRY, telemetry_diags},
+    {KIND_EGRESS, egress_diags},
 };
 
 static bool kind_of(struct str name, enum kind *out)

@@ -30,6 +30,7 @@ static const struct table tracing_table = TABLE("Tracing", struct mesh_tracing, 
 static const struct field fields[] = {
     FIELD(struct mesh_settings, permissive, "permissive", F_BOOL),
     FIELD(struct mesh_settings, egress, "egress", F_BOOL),
+    FIELD(struct mesh_settings, egress_policies, "egressPolicies", F_BOOL),
     FIELD(struct mesh_settings, tls, "tls", F_INLINE, .sub = &tls_table),
     FIELD(struct mesh_settings, authz, "authz", F_INLINE, .sub = &authz_table),
     FIELD(struct mesh_settings, deny_inbound, "denyInbound", F_BOOL),
@@ -170,6 +171,7 @@ static void remark_on_idle_fields(const struct mesh_config_spec *s, struct arena
 
 static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct mesh_settings *out)
 {
+    out->egress_policies = s->features.egress_policy;
     out->health_checks = s->features.health_checks;
     out->no_stats = !s->features.wasm_stats;
     out->certificate_ns =

@@ -22,8 +22,10 @@ struct mesh_tracing {
     int64_t sampling;    /* of 10,000 */
 };
 struct mesh_settings {
-    bool permissive, egress;
-    struct mesh_tls tls; /* between proxies */
+    bool permissive;
+    bool egress;          /* everything outside the mesh may be called */
+    bool egress_policies; /* Egress objects count; without meaning while |egress| */
+    struct mesh_tls tls;  /* between proxies */
     struct mesh_authz authz;
     bool deny_inbound; /* external authorization is on and its settings cannot be used: HTTP is denied */
     struct mesh_tracing tracing;

@@ -127,6 +127,7 @@ struct plan_endpoints {                       /* same key as plan_outbound */
 struct plan_header { /* whole-value RE2 match; name in lower case; "host" means :authority */
     struct str name, regex;
 };
+extern const struct table plan_header_table;
 /* One SMI match of one rule, as it stands at the server. Additive: any rule that fits allows. */
 struct plan_rule {
     struct str name;                  /* unique in its chain and stable: "<ns>/<target>/<group>/<match>" */
@@ -189,7 +190,7 @@ struct plan_reach {
 
 /* What a workload's proxies see. Key: the workload. */
 struct plan_view {
-    struct strs parts; /* "base", "in:<workload>", "out:*" or plan_reach.part, "out:-" */
+    struct strs parts; /* "base", "in:<workload>", "out:*" or plan_reach.part, "out:-", plan_egress_part if any */
     struct str log;    /* the Telemetry that rules, "ns/name"; empty: the mesh's */
 };
 /* All parts of a view, in |a|. Beside each "out:X", which has clusters, routes and endpoints, stands "ear:X" with the

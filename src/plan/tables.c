@@ -89,14 +89,14 @@ static const struct field header_fields[] = {
     FIELD(struct plan_header, name, "name", F_STR),
     FIELD(struct plan_header, regex, "regex", F_STR),
 };
-static const struct table header_table = TABLE("Header", struct plan_header, header_fields);
+const struct table plan_header_table = TABLE("Header", struct plan_header, header_fields);
 static const struct field rule_fields[] = {
     FIELD(struct plan_rule, name, "name", F_STR),
     FIELD(struct plan_rule, principals, "principals", F_STRS),
     FIELD(struct plan_rule, any_principal, "anyPrincipal", F_BOOL),
     FIELD(struct plan_rule, path_regex, "pathRegex", F_STR),
     FIELD(struct plan_rule, methods, "methods", F_STRS),
-    FIELD(struct plan_rule, headers, "headers", F_LIST, .sub = &header_table),
+    FIELD(struct plan_rule, headers, "headers", F_LIST, .sub = &plan_header_table),
     FIELD(struct plan_rule, origin, "origin", F_STR),
 };
 static const struct table rule_table = TABLE("Rule", struct plan_rule, rule_fields);

@@ -3,6 +3,7 @@
 #include "mesh/settings.h"
 #include "mesh/telemetry.h"
 #include "mesh/workload.h"
+#include "plan/egress.h"
 #include "plan/reach.h"
 
 #define SET_ALL     "out:*"
@@ -139,6 +140,12 @@ static bool compute_view(struct cell *c, struct str key, struct arena *a, void *
     list_push(a, &out->parts, reached_part(c, a, w.account, out->log));
     list_push(a, &out->parts, S(SET_OUTSIDE));
     if (out->log.n) sheet_member(c, with_log(a, S("base"), out->log), out->log);
+    struct str egress = plan_egress_key(c, a, w.account);
+    if (!egress.n) return true;
+    egress = with_log(a, egress, out->log);
+    struct str part = plan_egress_part(a, egress);
+    list_push(a, &out->parts, part);
+    sheet_member(c, part, egress);
     return true;
 }
 const struct cell_kind plan_view_cell = {"plan-view", &plan_view_table, compute_view};

@@ -1,6 +1,7 @@
 #include "store/index.h"
 
 #include "base/names.h"
+#include "kinds/egress.h"
 #include "kinds/endpoint_slice.h"
 #include "kinds/ingress_backend.h"
 #include "kinds/pod.h"
@@ -48,6 +49,11 @@ static void target_terms(struct terms *t, const struct traffic_target *tt)
 {
     subject_term(t, INDEX_TARGETS_BY_DESTINATION, &tt->spec.destination);
     for (each(s, tt->spec.sources)) subject_term(t, INDEX_TARGETS_BY_SOURCE, s);
+}
+
+static void egress_terms(struct terms *t, const struct egress *e)
+{
+    for (each(s, e->spec.sources)) subject_term(t, INDEX_EGRESSES_BY_SOURCE, s);
 }
 
 static struct str short_name(struct str service) { return str_cut(&service, '.'); }
@@ -115,6 +121,9 @@ struct index_terms index_terms_of(const struct object *o, struct arena *a)
         break;
     case KIND_INGRESS_BACKEND:
         ingress_terms(&t, ingress_backend_of(o));
+        break;
+    case KIND_EGRESS:
+        egress_terms(&t, egress_of(o));
         break;
     case KIND_POD:
         add(&t, INDEX_PODS_BY_ACCOUNT, in_ns(&t, kube_pod_service_account(kube_pod_of(o))));

@@ -48,6 +48,7 @@ enum store_index {
     INDEX_UPSTREAMS_BY_SERVICE, /* key "ns/svc" → UpstreamTrafficSetting keys of that namespace whose host is its full
                                  * name */
     INDEX_INGRESS_BY_BACKEND,   /* key "ns/svc" → IngressBackend keys of that namespace that name the Service */
+    INDEX_EGRESSES_BY_SOURCE,   /* key "ns/sa" → Egress keys with that ServiceAccount among the sources */
     INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit, Namespace and
                 * Telemetry */
 };

@@ -138,7 +138,7 @@ def static_resources(*bundles):
     for hcm in hcms(all_of["listeners"]):
         hcm["route_config"] = routes[hcm.pop("rds")["route_config_name"]]
     for cluster in all_of["clusters"]:
-        if cluster["type"] == "EDS":
+        if cluster.get("type") == "EDS":
             cluster["type"] = "STATIC"
             del cluster["eds_cluster_config"]
             cluster["load_assignment"] = assignments.get(cluster["name"], {"cluster_name": cluster["name"]})

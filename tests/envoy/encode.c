@@ -1,5 +1,5 @@
 /* Plan in, Envoy resources out, for the tests of this directory:
- *   envoy_encode outbound|endpoints|inbound|base [HOP] < plan.json   the bundle as JSON; HOP: a plan_hop as JSON
+ *   envoy_encode outbound|endpoints|inbound|egress|base [HOP] < plan.json   the bundle as JSON; HOP: a plan_hop as JSON
  *   envoy_encode bootstrap < bootstrap.json                    Envoy's bootstrap
  * The plan is written as its field tables read it. */
 #include <stdio.h>
@@ -42,6 +42,13 @@ static void base(struct arena *a, const void *plan, struct buf *out)
     envoy_bundle_to_json(&b, out);
 }
 
+static void egress(struct arena *a, const void *plan, struct buf *out)
+{
+    struct envoy_bundle b = {0};
+    envoy_encode_egress(a, plan, &hop, &b);
+    envoy_bundle_to_json(&b, out);
+}
+
 static void bootstrap(struct arena *a, const void *v, struct buf *out)
 {
     (void)a;
@@ -74,7 +81,7 @@ static const struct {
 } kinds[] = {
     {"outbound", &plan_outbound_table, outbound}, {"endpoints", &plan_endpoints_table, endpoints},
     {"inbound", &plan_inbound_table, inbound},    {"base", &plan_base_table, base},
-    {"bootstrap", &bootstrap_table, bootstrap},
+    {"egress", &plan_egress_table, egress},       {"bootstrap", &bootstrap_table, bootstrap},
 };
 
 static int fail(const char *what)
@@ -117,5 +124,5 @@ int main(int argc, char **argv)
     if (argc > 2 && decode(a, &plan_hop_table, str_of(argv[2]), &hop)) return 1;
     for (size_t i = 0; argc > 1 && i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(argv[1], kinds[i].name)) return run(a, i, buf_view(&in));
-    return fail("outbound, endpoints, inbound, base or bootstrap");
+    return fail("outbound, endpoints, inbound, egress, base or bootstrap");
 }

@@ -48,6 +48,10 @@ static void part(struct printer *p, struct arena *a, struct str name)
         struct strs keys = sheet_set(p->sheet, name, a);
         bool ears = str_starts(name, S("ear:"));
         for (each(key, keys)) {
+            if (str_starts(name, S("egress:"))) {
+                bundle(p, a, &envoy_egress_cell, *key);
+                continue;
+            }
             bundle(p, a, ears ? &envoy_listeners_cell : &envoy_outbound_cell, *key);
             if (!ears) bundle(p, a, &envoy_endpoints_cell, *key);
         }

@@ -143,14 +143,16 @@ static void add_variants(struct world *w, struct strs parts, struct buf *out)
 static void make_xds(struct world *w, struct buf *out)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    struct strs workloads = world_workloads(w, a), parts = world_parts(w, a), keys = {0};
+    struct strs workloads = world_workloads(w, a), parts = world_parts(w, a), keys = {0}, egress = {0};
     for (each(p, parts)) {
         struct strs members = sheet_set(world_sheet(w), *p, a);
-        for (each(m, members)) list_push(a, &keys, *m);
+        for (each(m, members)) list_push(a, str_starts(*p, S("egress:")) ? &egress : &keys, *m);
     }
     keys = strs_sort_unique(keys);
+    egress = strs_sort_unique(egress);
     add_base(w, out);
     for (each(k, workloads)) add_bundle(w, &envoy_inbound_cell, *k, out);
+    for (each(k, egress)) add_bundle(w, &envoy_egress_cell, *k, out);
     for (each(k, keys)) {
         add_outbound(w, *k, out);
         add_bundle(w, &envoy_endpoints_cell, *k, out);

@@ -321,6 +321,10 @@ static void apply(struct world *w, const struct sheet_delta *d)
     for (each(s, d->sets))
         for (size_t i = 0; str_starts(s->set, S("out:")) && i < 2; i++)
             watch(w, outbound_sides[i], s->member, s->added);
+    for (each(s, d->sets)) {
+        struct str log = s->member;
+        if (str_starts(s->set, S("egress:"))) watch(w, &plan_egress_cell, str_cut(&log, '|'), s->added);
+    }
 }
 
 void world_settle(struct world *w)
@@ -342,7 +346,8 @@ struct strs world_parts(const struct world *w, struct arena *a)
     for (each(k, workloads)) {
         const struct plan_view *v = sheet_value(w->sheet, &plan_view_cell, *k);
         for (size_t i = 0; v && i < v->parts.n; i++)
-            if (str_starts(v->parts.v[i], S("out:"))) list_push(a, &out, v->parts.v[i]);
+            if (str_starts(v->parts.v[i], S("out:")) || str_starts(v->parts.v[i], S("egress:")))
+                list_push(a, &out, v->parts.v[i]);
     }
     return strs_sort_unique(out);
 }
@@ -392,17 +397,23 @@ static void dump_ears(struct world *w, struct arena *a, struct str part, struct 
 
 static void dump_parts(struct world *w, struct arena *a, struct buf *out)
 {
-    struct strs parts = world_parts(w, a), keys = {0};
+    struct strs parts = world_parts(w, a), keys = {0}, egress = {0};
     for (each(p, parts)) {
         struct strs members = sheet_set(w->sheet, *p, a);
+        bool is_egress = str_starts(*p, S("egress:"));
         buf_fmt(out, "part %.*s\n", STR_FMT(*p));
         for (each(m, members)) {
             buf_fmt(out, "  %.*s\n", STR_FMT(*m));
-            list_push(a, &keys, *m);
+            list_push(a, is_egress ? &egress : &keys, *m);
         }
         dump_ears(w, a, *p, out);
     }
     keys = strs_sort_unique(keys);
+    egress = strs_sort_unique(egress);
+    for (each(k, egress)) {
+        struct str log = *k;
+        section(w, "egress", &plan_egress_cell, str_cut(&log, '|'), out);
+    }
     for (each(k, keys)) {
         section(w, "outbound", &plan_outbound_cell, *k, out);
         section(w, "endpoints", &plan_endpoints_cell, *k, out);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "mesh/diag.h"
 #include "mesh/workload.h"
+#include "plan/egress.h"
 #include "plan/plan.h"
 
 struct world;
@@ -29,7 +30,7 @@ void world_settle(struct world *w);
 struct strs world_workloads(const struct world *w, struct arena *a);
 /* All that is observed, as text: what plan.txt holds. */
 void world_dump(struct world *w, struct buf *out);
-/* The sets of views, in |a|: "out:*", "out:-" or those of the reaches. */
+/* The sets of views, in |a|: "out:*", "out:-" or those of the reaches, and those of egress. */
 struct strs world_parts(const struct world *w, struct arena *a);
 /* plan_view.log of all workloads, in |a|, the mesh's (empty) always among them. */
 struct strs world_logs(const struct world *w, struct arena *a);

@@ -121,7 +121,6 @@ static void settings_without_effect_are_never_silent(void **state)
     (void)state;
     static const char *const texts[] = {
         "{featureFlags: {enableRetryPolicy: true}}",
-        "{featureFlags: {enableEgressPolicy: false}}",
         "{featureFlags: {enableMeshRootCertificate: true}}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -151,6 +150,17 @@ static void later_kinds_are_validated_already(void **state)
                           "specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: x}]}\n");
     bad(POLICY("Egress") "{sources: [], ports: [{number: 80, protocol: ftp}]}\n", "spec.ports[0].protocol",
         "must be one of http, https");
+    bad(POLICY("Egress") "{sources: [], hosts: ['a.example:80'], ports: []}\n", "spec.hosts[0]",
+        "does not have the form");
+    bad(POLICY("Egress") "{sources: [], hosts: ['a*.example'], ports: []}\n", "spec.hosts[0]",
+        "does not have the form");
+    bad(POLICY("Egress") "{sources: [], ipAddresses: [10.0.0.1], ports: []}\n", "spec.ipAddresses[0]",
+        "is not an address range");
+    bad(POLICY("Egress") "{sources: [], ports: [{number: 0, protocol: tcp}]}\n", "spec.ports[0].number", "between");
+    bad(POLICY("Egress") "{sources: [], ports: [], matches: [{apiGroup: policy.openservicemesh.io/v1alpha1, kind: "
+                         "UpstreamTrafficSetting, name: x}, {apiGroup: policy.openservicemesh.io/v1alpha1, kind: "
+                         "UpstreamTrafficSetting, name: y}]}\n",
+        "spec.matches", "one UpstreamTrafficSetting only");
     bad(POLICY("Egress") "{sources: [], ports: [], matches: [{apiGroup: v1, kind: Service, name: x}]}\n",
         "spec.matches[0]", "must be an HTTPRouteGroup");
     good(POLICY("IngressBackend") "{backends: [{name: s, port: {number: 80, protocol: http}}], sources: [{kind: "
@@ -197,8 +207,7 @@ static void later_kinds_are_validated_already(void **state)
     bad(POLICY("UpstreamTrafficSetting") "{host: h, rateLimit: {local: {http: {requests: 1, unit: day}}}}\n",
         "spec.rateLimit.local.http.unit", "must be one of second");
     for (int k = 0; k < KIND_COUNT; k++) {
-        bool later =
-            k == KIND_MESH_ROOT_CERTIFICATE || (k >= KIND_EGRESS && k != KIND_INGRESS_BACKEND && k != KIND_TELEMETRY);
+        bool later = k == KIND_MESH_ROOT_CERTIFICATE || k == KIND_RETRY || k == KIND_UPSTREAM_TRAFFIC_SETTING;
         assert_int_equal(!!(kind_info((enum kind)k)->flags & KIND_NOT_ENFORCED), later);
     }
 }

@@ -143,7 +143,7 @@ static void explanations_answer_or_say_what_there_is(void **state)
         strstr(b.p, "FIELD:    kind <string>\nRULES:    required; one of HTTPRouteGroup, TCPRoute, UDPRoute\n"));
     buf_reset(&b);
     assert_true(explain_write(S("MeshConfig"), &b, &err) && explain_write(S("pod.metadata.labels"), &b, &err) &&
-                explain_write(S("egress"), &b, &err));
+                explain_write(S("mrc"), &b, &err));
     buf_char(&b, '\0');
     assert_non_null(strstr(b.p, "read and checked, not carried out yet"));
     assert_false(explain_write(S("tt.spec.rule"), &b, &err));
