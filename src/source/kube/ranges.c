@@ -1,84 +1,44 @@
 /* The cluster's own addresses: what a sidecar never passes on as traffic to the outside. */
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/cidr.h"
 #include "source/kube/internal.h"
 
 /* ---- joining ---- */
 
-struct range {
-    uint8_t bytes[16];
-    int bits, family;
-};
-
-static size_t size_of(const struct range *r) { return r->family == AF_INET ? 4 : 16; }
-
-static bool bit(const struct range *r, int i) { return r->bytes[i / 8] >> (7 - i % 8) & 1; }
-
-static void clear_tail(struct range *r)
-{
-    for (int i = r->bits; i < (int)size_of(r) * 8; i++) r->bytes[i / 8] &= (uint8_t) ~(1 << (7 - i % 8));
-}
-
-static bool parse(struct str s, struct range *out)
-{
-    char address[64];
-    int64_t bits;
-    ptrdiff_t slash = str_find(s, '/');
-    if (slash <= 0 || (size_t)slash >= sizeof address) return false;
-    snprintf(address, sizeof address, "%.*s", (int)slash, s.p);
-    *out = (struct range){.family = strchr(address, ':') ? AF_INET6 : AF_INET};
-    if (!str_to_i64(str_sub(s, (size_t)slash + 1, s.n), 1, (int64_t)size_of(out) * 8, &bits)) return false;
-    out->bits = (int)bits;
-    if (inet_pton(out->family, address, out->bytes) != 1) return false;
-    clear_tail(out);
-    return true;
-}
+static bool bit(const struct cidr *c, int i) { return c->bytes[i / 8] >> (7 - i % 8) & 1; }
 
 static int compare(const void *x, const void *y)
 {
-    const struct range *a = x, *b = y;
-    if (a->family != b->family) return a->family == AF_INET ? -1 : 1;
+    const struct cidr *a = x, *b = y;
+    if (a->is_v6 != b->is_v6) return a->is_v6 ? 1 : -1;
     int c = memcmp(a->bytes, b->bytes, sizeof a->bytes);
     return c ? c : a->bits - b->bits;
 }
 
-static bool contains(const struct range *big, const struct range *small)
-{
-    if (big->family != small->family || big->bits > small->bits) return false;
-    for (int i = 0; i < big->bits; i++)
-        if (bit(big, i) != bit(small, i)) return false;
-    return true;
-}
-
 /* Do the two make up the range that is one bit shorter? */
-static bool is_pair(const struct range *low, const struct range *high)
+static bool is_pair(const struct cidr *low, const struct cidr *high)
 {
-    struct range whole = *low;
+    struct cidr whole = *low;
     whole.bits--;
-    return low->bits > 1 && low->family == high->family && low->bits == high->bits && !bit(low, low->bits - 1) &&
-           bit(high, high->bits - 1) && contains(&whole, high);
+    return low->bits > 1 && low->bits == high->bits && !bit(low, low->bits - 1) && bit(high, high->bits - 1) &&
+           cidr_contains(&whole, high);
 }
 
 struct strs ranges_join(struct arena *a, struct strs all)
 {
     struct strs out = {0};
-    struct range *l = arena_array(a, struct range, all.n + 1);
+    struct cidr *l = arena_array(a, struct cidr, all.n + 1);
     size_t n = 0, top = 0;
-    for (size_t i = 0; i < all.n; i++) n += parse(all.v[i], &l[n]);
+    for (size_t i = 0; i < all.n; i++) n += cidr_parse(all.v[i], &l[n]) && l[n].bits > 0;
     qsort(l, n, sizeof *l, compare);
     for (size_t i = 0; i < n; i++) {
-        if (top && contains(&l[top - 1], &l[i])) continue;
+        if (top && cidr_contains(&l[top - 1], &l[i])) continue;
         l[top++] = l[i];
         for (; top > 1 && is_pair(&l[top - 2], &l[top - 1]); top--) l[top - 2].bits--;
     }
-    for (size_t i = 0; i < top; i++) {
-        char text[64];
-        inet_ntop(l[i].family, l[i].bytes, text, sizeof text);
-        list_push(a, &out, str_fmt(a, "%s/%d", text, l[i].bits));
-    }
+    for (size_t i = 0; i < top; i++) list_push(a, &out, cidr_text(a, &l[i]));
     return out;
 }
 
