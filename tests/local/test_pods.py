@@ -127,6 +127,8 @@ def test_a_rolling_update_loses_no_request(mesh):
     mesh.save("echo.yaml", deployment(2, "old"))
     mesh.up(*OUT)
     old = mesh.ready("echo-", 2)
+    status = lambda: mesh.objects("deployment")["echo"]["status"]
+    eventually(lambda: status()["availableReplicas"] == 2 and [c["status"] for c in status()["conditions"]] == ["True", "True"])
     loop = threading.Thread(target=lambda: seen.append(mesh.exec(
         "client", "sh", "-c", "for i in $(seq 300); do curl -sS -m 3 http://echo/ || echo failed; sleep 0.02; done", timeout=60)))
     seen = []
@@ -139,6 +141,7 @@ def test_a_rolling_update_loses_no_request(mesh):
     assert words[0] == "old" and words[-1] == "new"
     mesh.save("echo.yaml", deployment(0, "new"))
     eventually(lambda: not mesh.pods("echo-"))
+    eventually(lambda: status()["replicas"] == 0)
     assert mesh.call("client", "http://echo/").returncode == 7, "refused at once"
 
 
@@ -191,6 +194,7 @@ def test_a_stateful_set_has_names_order_and_kept_claims(mesh):
     mesh.down()
     mesh.up(*OUT)
     mesh.ready("db-", 2)
+    eventually(lambda: mesh.objects("statefulset")["db"]["status"]["readyReplicas"] == 2)
     assert mesh.call("client", "http://db-0.db:9000/names").stdout == "db-0\ndb-0\n", "the claim was kept"
     mesh.save("db.yaml", STATEFUL.replace("replicas: 2", "replicas: 1"))
     eventually(lambda: set(mesh.pods("db-")) == {"db-0"})
@@ -246,6 +250,44 @@ spec:
     eventually(lambda: phases("good-") == ["Succeeded", "Succeeded"])
     eventually(lambda: phases("bad-") == ["Failed"])
     mesh.ready("each-", 1)
+    status = lambda kind, name: mesh.objects(kind).get(name, {}).get("status", {})
+    good, bad = eventually(lambda: (g := status("job", "good"))["conditions"] and (b := status("job", "bad"))["conditions"] and (g, b))
+    assert good["succeeded"] == 2 and good["active"] == 0 and good["completionTime"] >= good["startTime"]
+    assert [c["type"] for c in good["conditions"]] == ["Complete"]
+    assert bad["failed"] == 1 and [c["type"] for c in bad["conditions"]] == ["Failed"] and "completionTime" not in bad
+    eventually(lambda: status("daemonset", "each")["numberReady"] == 1)
+
+
+def test_a_pod_on_the_network_of_its_host_answers_there_and_is_not_in_the_mesh(mesh):
+    mesh.save("app.yaml", WEB + """
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: node, labels: {app: node}}
+spec:
+  hostNetwork: true
+  containers:
+  - name: n
+    image: python
+    command: [python3, -m, http.server, "8100", --directory, /etc]
+    securityContext: {runAsUser: 65534}
+    readinessProbe: {httpGet: {path: /hostname, port: 8100}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: node}
+spec: {selector: {app: node}, ports: [{port: 80, targetPort: 8100}]}
+""")
+    mesh.up(*OUT)
+    pods = mesh.ready("node")
+    mesh.ready("client")
+    mesh.ready("web")
+    assert pods["node"]["status"]["podIP"] == pods["node"]["status"]["hostIP"] == "10.244.0.1"
+    for host in ("node", "10.244.0.1:8100"):
+        assert mesh.call("client", f"http://{host}/hostname").stdout == "node\n"
+    assert mesh.call("node", "http://web/").stdout == "hello", "Services are reached from there, too"
+    assert mesh.osm("delete", "-f", str(mesh.dir / "app.yaml")).returncode == 0
+    eventually(lambda: not mesh.pods())
 
 
 def test_probes_decide_about_endpoints_and_restarts(mesh):

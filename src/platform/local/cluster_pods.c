@@ -88,7 +88,7 @@ void cluster_pod_gone(void *cluster, struct pod *p)
     struct cluster *c = cluster;
     struct entry *e = map_get(&c->entries, pod_key(p));
     unsigned n = pod_number(p);
-    c->used[n / 8] &= (unsigned char)~(1u << n % 8);
+    if (n != NET_HOST) c->used[n / 8] &= (unsigned char)~(1u << n % 8);
     pod_free(p);
     tell(c, e, "is gone");
     entry_drop(c, e);
@@ -255,7 +255,7 @@ void cluster_make_pod(struct cluster *c, const struct pod_plan *plan)
     if (e && e->pod) return json_decref(plan->doc);
     if (!complete(c, plan, &err)) return refuse(c, plan, &err);
     if (e) entry_drop(c, e);
-    unsigned number = take_number(c);
+    unsigned number = doc_flag(plan->doc, "spec.hostNetwork", false) ? NET_HOST : take_number(c);
     e = entry_new(c, plan);
     e->pod = pod_new(&c->host, plan->doc, number);
     pod_advance(e->pod);

@@ -9,6 +9,7 @@
 #include "kinds/job.h"
 #include "kinds/stateful_set.h"
 #include "platform/local/cluster.h"
+#include "platform/local/workload_status.h"
 
 /* One workload in one round. */
 struct round {
@@ -20,6 +21,7 @@ struct round {
     char revision[33];
     struct pod_views pods;
     struct steps steps;
+    json_t *status; /* set by the kind's planner, taken over by publish() */
 };
 
 static struct pod_views views_of(struct cluster *c, struct str owner, struct arena *a)
@@ -172,6 +174,14 @@ static void carry_out(struct round *r)
     }
 }
 
+/* The object with its status, among the platform's; it stands before the user's file, as it says more. */
+static void publish(struct round *r)
+{
+    json_t *doc = json_deep_copy(r->o->raw);
+    json_object_set_new(doc, "status", r->status);
+    made_set(r->c->made, r->o->kind, r->o->meta.ns, r->o->meta.name, doc);
+}
+
 /* ---- the four kinds ---- */
 
 static void deployment(struct round *r)
@@ -183,6 +193,7 @@ static void deployment(struct round *r)
     want.surge = kube_scaled(s->strategy.rolling.max_surge, s->replicas, true);
     want.unavailable = kube_scaled(s->strategy.rolling.max_unavailable, s->replicas, false);
     if (!s->paused) deployment_plan(&want, r->pods, r->a, &r->steps);
+    r->status = deployment_status(&want, r->pods);
 }
 
 static void stateful_set(struct round *r)
@@ -196,12 +207,14 @@ static void stateful_set(struct round *r)
                                  .revision = str_of(r->revision)};
     make_claims(r, kube_stateful_set_of(r->o));
     stateful_plan(&want, r->pods, r->a, &r->steps);
+    r->status = stateful_status(&want, r->pods);
 }
 
 static void daemon_set(struct round *r)
 {
     daemon_plan(str_of(r->revision), kube_daemon_set_of(r->o)->spec.update.type == KUBE_UPDATE_ON_DELETE, r->pods, r->a,
                 &r->steps);
+    r->status = daemon_status(str_of(r->revision), r->pods);
 }
 
 static void job(struct round *r)
@@ -214,7 +227,8 @@ static void job(struct round *r)
         .parallelism = s->parallelism, .backoff_limit = s->backoff_limit, .now = now, .suspend = s->suspend};
     want.completions = s->completions.is_set ? s->completions.v : s->parallelism > 1 ? -1 : 1;
     if (s->active_deadline_s.is_set) want.deadline = started + s->active_deadline_s.v;
-    job_plan(&want, r->pods, r->a, &r->steps);
+    enum job_state state = job_plan(&want, r->pods, r->a, &r->steps);
+    r->status = job_status(&want, state, started, r->pods);
 }
 
 static int64_t sooner(int64_t a, int64_t b) { return !a || (b && b < a) ? b : a; }
@@ -230,6 +244,7 @@ static int64_t each_of(struct cluster *c, enum kind kind, void (*plan)(struct ro
         const struct object *o = store_peek(c->store, kind, *k);
         begin(&r, c, a, o, template(o));
         plan(&r);
+        publish(&r);
         carry_out(&r);
         again = sooner(again, r.steps.again_s);
     }

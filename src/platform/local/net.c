@@ -104,7 +104,9 @@ bool net_outer_setup(struct err *err)
     if (!s) return false;
     int lo = (int)if_nametoindex("lo");
     return link_up(s, lo, err) && address_add(s, lo, NET_OUTER_ADDRESS "/32", err) &&
+           route_add(s, lo, NET_SERVICE_RANGE, NULL, err) && /* for pods of this network: nft sends them on */
            sysctl_set("/proc/sys/net/ipv4/ip_forward", "1", err) &&
+           sysctl_set("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", err) &&
            sysctl_set("/proc/sys/net/ipv4/conf/all/rp_filter", "0", err) &&
            sysctl_set("/proc/sys/net/ipv4/conf/default/rp_filter", "0", err);
 }

@@ -11,7 +11,8 @@
 #define NET_OUTER_ADDRESS "10.244.0.1"
 #define NET_POD_RANGE     "10.244.0.0/16"
 #define NET_SERVICE_RANGE "10.96.0.0/12"
-enum { NET_POD_FIRST = 2, NET_POD_LAST = 65534 }; /* host parts of pod addresses */
+/* Host parts of pod addresses; NET_HOST: of a pod that shares the outer network (hostNetwork). */
+enum { NET_HOST = 1, NET_POD_FIRST = 2, NET_POD_LAST = 65534 };
 
 /* Makes the calling process's (fresh) network namespace the outer one: loopback up, its address, forwarding. */
 MUST bool net_outer_setup(struct err *err);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "platform/local/net.h"
 #include "platform/local/reaper.h"
 
 static void add_service(const struct nft_service *s, struct buf *out)
@@ -47,6 +48,13 @@ void nft_ruleset(struct nft_services services, struct buf *out)
     for (each(s, services)) add_service(s, out);
     buf_c(out, "  }\n  chain prerouting {\n    type nat hook prerouting priority -100;\n    jump services\n  }\n");
     buf_c(out, "  chain output {\n    type nat hook output priority -100;\n    jump services\n  }\n");
+    /* Pods of the outer network have a route to this range (net.c); what is no Service's must not go round on it. */
+    static const char *const hooks[] = {"forward", "output"};
+    for (size_t i = 0; i < 2; i++)
+        buf_fmt(out,
+                "  chain stray_%s {\n    type filter hook %s priority 0;\n    ip daddr " NET_SERVICE_RANGE
+                " reject with icmp type net-unreachable\n  }\n",
+                hooks[i], hooks[i]);
     add_hairpins(services, out);
     buf_c(out, "}\n");
 }

@@ -180,7 +180,7 @@ static void __attribute__((noreturn)) init_main(const char *hostname, unsigned h
     prctl(PR_SET_DUMPABLE, 0);
     bool ok = read(channel, &go, 1) == 1;
     if (ok && sethostname(hostname, strlen(hostname)) < 0) ok = err_errno(&err, errno, "cannot set the host name");
-    ok = ok && net_pod_setup(host, &err);
+    ok = ok && (host == NET_HOST || net_pod_setup(host, &err));
     if (write(channel, ok ? "" : err.text, ok ? 1 : strlen(err.text)) < 0) _exit(1);
     if (!ok) _exit(1);
     syscall(SYS_close_range, 0u, ~0u, 0u);
@@ -198,7 +198,7 @@ static void __attribute__((noreturn)) init_main(const char *hostname, unsigned h
 static bool init_settle(unsigned host, pid_t pid, int channel, struct err *err)
 {
     char answer[ERR_TEXT] = "";
-    if (!net_pod_attach(host, pid, err)) return false;
+    if (host != NET_HOST && !net_pod_attach(host, pid, err)) return false;
     ssize_t n = write(channel, "", 1) == 1 ? read(channel, answer, sizeof answer - 1) : -1;
     if (n == 1 && !answer[0]) return true;
     return err_set(err, "%s", n > 0 ? answer : "the pod's init ended");
@@ -209,8 +209,9 @@ pid_t process_start_init(const char *hostname, unsigned host, struct err *err)
     int channel[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0)
         return err_errno(err, errno, "cannot make a socket pair"), 0;
-    struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS,
+    struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS,
                               .exit_signal = SIGCHLD};
+    if (host != NET_HOST) args.flags |= CLONE_NEWNET;
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) init_main(hostname, host, channel[1]);
     close(channel[1]);

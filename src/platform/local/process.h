@@ -38,5 +38,6 @@ MUST bool process_start(const struct process_spec *spec, struct process *out, st
 /* After the process was reaped: true with |why| set when its program never ran. Closes the status pipe. */
 bool process_failure(struct process *p, struct err *why);
 /* The pod's init: a clone in new PID, IPC, network, mount and UTS namespaces, called |hostname|, with the address
- * of host part |host|. Returns when its network stands. 0 with err on failure. */
+ * of host part |host|; NET_HOST: without a network of its own. Returns when its network stands. 0 with err on failure.
+ */
 MUST pid_t process_start_init(const char *hostname, unsigned host, struct err *err);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "platform/local/workload.h"
+#include "platform/local/workload_status.h"
 
 /* Pods are written "name:revision:flags": r ready, d deleting, F failed, S succeeded; "name" may end in an ordinal. */
 static struct pod_views pods(struct arena *a, const char *text)
@@ -183,9 +184,39 @@ static void a_job_runs_in_parallel_up_to_its_completions(void **state)
     assert_int_equal(job_is(w, "a:x:", "-a", 0), JOB_FAILED);
 }
 
+/* Takes over |status|. */
+static void status_is(json_t *status, const char *expected)
+{
+    char *text = json_dumps(status, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_non_null(strstr(text, expected));
+    free(text);
+    json_decref(status);
+}
+
+static void the_status_counts_pods_and_says_how_far_it_is(void **state)
+{
+    (void)state;
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct deployment_want d = {.replicas = 2, .surge = 1, .revision = S("new")};
+    status_is(deployment_status(&d, pods(a, "a:old:r b:old:rd c:new:r")),
+              "\"readyReplicas\":2,\"replicas\":2,\"unavailableReplicas\":0,\"updatedReplicas\":1}");
+    status_is(deployment_status(&d, pods(a, "a:old:r c:new:")), "\"reason\":\"MinimumReplicasUnavailable\"");
+    status_is(deployment_status(&d, pods(a, "b:new:r c:new:r")), "\"reason\":\"NewReplicaSetAvailable\"");
+    struct stateful_want s = {.replicas = 2, .revision = S("new")};
+    status_is(stateful_status(&s, pods(a, "db0:old:r db1:new:")),
+              "\"currentReplicas\":1,\"readyReplicas\":1,\"replicas\":2,\"updateRevision\":\"new\",");
+    status_is(daemon_status(S("new"), pods(a, "a:new:r")), "\"numberReady\":1,\"numberUnavailable\":0");
+    struct job_want j = {.parallelism = 1, .completions = 1};
+    status_is(job_status(&j, JOB_COMPLETE, 900, pods(a, "a:x:F b:x:S")), "\"completionTime\":\"1970-01-01T00:16:40Z\"");
+    status_is(job_status(&j, JOB_FAILED, 900, pods(a, "a:x:F")), "\"reason\":\"BackoffLimitExceeded\"");
+    j.now = j.deadline = 1000;
+    status_is(job_status(&j, JOB_FAILED, 900, pods(a, "")), "\"reason\":\"DeadlineExceeded\"");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_rolling_update_waits_for_the_new_pod),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_status_counts_pods_and_says_how_far_it_is),
+                                       cmocka_unit_test(a_rolling_update_waits_for_the_new_pod),
                                        cmocka_unit_test(a_broken_new_revision_keeps_the_old_pods),
                                        cmocka_unit_test(scaling_down_takes_pods_that_are_not_ready_first),
                                        cmocka_unit_test(recreate_lets_all_old_pods_end_first),
