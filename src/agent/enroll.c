@@ -23,6 +23,8 @@ enum {
     RETRY_FIRST_MS = 250,
     RETRY_MAX_MS = 5000,
     BUNDLE_RETRY_S = 15,
+    BUNDLE_TIMEOUT_MS = 45000, /* the controller holds the question for 30 s */
+    BUNDLE_HELD_S = 5,         /* a refusal to hold it comes sooner */
 };
 
 struct enroll {
@@ -36,6 +38,7 @@ struct enroll {
     char bundle_id[64];
     char identity[512];
     int64_t ends;
+    int64_t asked_bundle; /* mono ns */
     struct err last;
 };
 
@@ -121,8 +124,9 @@ static void on_bundle(void *arg, const struct http_answer *answer)
     e->bundle_call = NULL;
     if (answer->ok && answer->status == 200) take_bundle(e, answer->body);
     bool is_fine = answer->ok && answer->status < 300;
+    bool was_held = clock_mono_ns() - e->asked_bundle > INT64_C(1000000000) * BUNDLE_HELD_S;
     if (!is_fine) log_debug("the trust bundle could not be asked for: %s", answer->err.text);
-    bundle_in_s(e, is_fine ? e->opt.agent->bundle_every_s : BUNDLE_RETRY_S);
+    bundle_in_s(e, !is_fine ? BUNDLE_RETRY_S : answer->status == 200 || was_held ? 0 : e->opt.agent->bundle_every_s);
 }
 
 static void ask_bundle(evutil_socket_t fd, short what, void *arg)
@@ -132,14 +136,14 @@ static void ask_bundle(evutil_socket_t fd, short what, void *arg)
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
     struct http_call_options o = {
-        .url = url(a, str_fmt(a, "/v1/bundle?wait=0&after=%s", e->bundle_id).p),
+        .url = url(a, str_fmt(a, "/v1/bundle?after=%s", e->bundle_id).p),
         .connect_to = e->opt.agent->controller,
         .chain = buf_view(&e->chain),
         .key = buf_view(&e->key),
-        .timeout_ms = CALL_TIMEOUT_MS,
-        .no_reuse = true, /* the next call is hours away */
+        .timeout_ms = BUNDLE_TIMEOUT_MS,
         .max_body = MAX_ANSWER,
     };
+    e->asked_bundle = clock_mono_ns();
     if (e->bundle_call || !roots_to_trust(e, a, &o.roots, &err)) return;
     e->bundle_call = http_call_start(e->opt.http, &o, on_bundle, e);
 }
@@ -227,7 +231,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
         return;
     }
     bool is_first = !evtimer_pending(e->ask_bundle, NULL) && !e->bundle_call;
-    if (is_first) bundle_in_s(e, e->opt.agent->bundle_every_s);
+    if (is_first) bundle_in_s(e, 0);
     backoff_reset(&e->backoff);
     err_clear(&e->last);
     e->opt.changed(e->opt.arg);

@@ -12,7 +12,7 @@ struct agent_options {
     const char *envoy_log_level;
     const char *probes;              /* JSON, or NULL */
     int64_t drain_ns;                /* between SIGTERM and the end of Envoy */
-    int64_t bundle_every_s;          /* how often the roots are asked for */
+    int64_t bundle_every_s;          /* between questions for the roots that the controller does not hold */
     struct str uid, pod, ns, ip, sa; /* of the pod */
     struct str workload_kind, workload_name;
     const char *listen; /* for probes and metrics: "0.0.0.0", "::" for an IPv6 pod */

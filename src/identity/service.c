@@ -18,6 +18,7 @@
 enum {
     MAX_OPEN = 4096, /* requests taken on and not yet answered, long polls apart */
     MAX_POLLS = 65536,
+    MAX_WAITING = 256, /* each costs a TLS connection: a large mesh asks from time to time instead */
     POD_WAIT_MS = 3000,
     POD_RETRY_MS = 50,
     BUNDLE_WAIT_S = 30,
@@ -57,6 +58,7 @@ struct identity_service {
     struct limiter by_address, by_pod;
     struct job *jobs;
     struct waiter *waiters;
+    int waiting;
     struct event *tick;
     _Atomic(bool) is_closing;
 };
@@ -341,6 +343,7 @@ static void sweep_waiters(struct identity_service *s, bool has_changed)
         else
             h2_later_respond(w->later, 204, NULL, STR_NULL);
         atomic_fetch_sub(&s->polls, 1);
+        s->waiting--;
         free(w);
     }
 }
@@ -358,13 +361,14 @@ static void poll_start(void *arg)
     if (!str_is(s->trust.id, p->after)) {
         answer_bundle(s, p->later);
         atomic_fetch_sub(&s->polls, 1);
-    } else if (p->no_wait || s->is_closing) {
+    } else if (p->no_wait || s->is_closing || s->waiting == MAX_WAITING) {
         h2_later_respond(p->later, 204, NULL, STR_NULL);
         atomic_fetch_sub(&s->polls, 1);
     } else {
         struct waiter *w = xmalloc(sizeof *w);
         *w = (struct waiter){s->waiters, p->later, clock_unix_s() + BUNDLE_WAIT_S};
         s->waiters = w;
+        s->waiting++;
     }
     free(p);
 }

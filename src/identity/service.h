@@ -5,8 +5,8 @@
  *       400 the request is malformed, 401 the token is refused, 403 the pod is not one of ours (any more),
  *       429 too many requests, 503 ask again later
  *   GET /v1/bundle?after=ID   with a client certificate
- *       200 {"bundle", "bundle_id"} as soon as the bundle is another than ID; 204 when nothing changed for 30 s, or at
- *       once with &wait=0
+ *       200 {"bundle", "bundle_id"} as soon as the bundle is another than ID; 204 when nothing changed for 30 s; at once
+ *       with &wait=0, and when 256 others wait already (ask again in minutes)
  *
  * The handler may run on any number of loop threads: it checks sizes and counts, and hands over to one thread of the
  * service's own, which has all its state. Bodies are limited by h2_handler.max_body before anything is parsed. */

@@ -80,7 +80,7 @@ static void start_agent(struct world *w, const char *trust, const char *drain)
            "{\"container\":\"web\",\"type\":\"liveness\",\"kind\":\"tcp\",\"port\":1,\"timeout\":1}]",
            1);
     execl("/proc/self/exe", "test", "agent", "--controller", "127.0.0.1:15128", "--token", token, "--trust", trust_dir,
-          "--dir", dir, "--drain", drain, "--envoy", envoy_program(), "--bundle-every", "1s", (char *)NULL);
+          "--dir", dir, "--drain", drain, "--envoy", envoy_program(), (char *)NULL);
     _exit(127);
 }
 
@@ -137,6 +137,17 @@ static bool file_has(struct world *w, const char *name, const char *text)
     return file_read(str_fmt(a, "%s/%s", w->dir, name).p, 1 << 20, &b, &err) && memmem(b.p, b.n, text, strlen(text));
 }
 
+/* The version of the roots that Envoy has. */
+static void trust_id(struct world *w, char out[33])
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct buf b SCOPED_BUF = {0};
+    struct err err = {0};
+    assert_true(file_read(str_fmt(a, "%s/sidecar/sds-bundle.json", w->dir).p, 1 << 20, &b, &err));
+    buf_char(&b, '\0');
+    assert_int_equal(sscanf(b.p, "{\"version_info\":\"%32[^\"]", out), 1);
+}
+
 /* The agent's child. */
 static pid_t envoy_pid(struct world *w)
 {
@@ -183,6 +194,15 @@ static void the_pod_becomes_ready_and_says_goodbye(void **state)
     assert_int_equal(get(a, "http://127.0.0.1:15902/osm-readiness-probe/web", NULL), 200);
     assert_int_equal(get(a, "http://127.0.0.1:15901/osm-liveness-probe/web", NULL), 503);
     assert_int_equal(get(a, "http://127.0.0.1:15902/osm-readiness-probe/other", NULL), 404);
+
+    /* a further root is here as soon as the controller has it */
+    char id[33] = "";
+    trust_id(w, id);
+    struct err err = {0};
+    struct issuer *more = ca_open(str_fmt(a, "%s/more", w->dir).p, clock_unix_s(), &err);
+    identity_service_set_extra_roots(w->controller.service, issuer_roots(more));
+    issuer_free(more);
+    WAIT_FOR(!file_has(w, "sidecar/sds-bundle.json", id));
 
     kill(w->agent, SIGTERM);
     WAIT_FOR(get(a, "http://127.0.0.1:15902/osm-readiness-probe/web", NULL) != 200);
