@@ -54,6 +54,9 @@ void file_objects_add(struct file_objects *l, struct object *o);
  * holds is added to |r|->objects, and said in the problems. */
 void lost_replace(struct reading *r, const struct file_objects *before, const char *path, struct arena *a,
                   struct source_problems *problems);
+/* Of a text that never parsed nobody can say what it holds: if the word MeshConfig stands in it, such an empty one is
+ * added to |out|, and true is returned. */
+bool lost_mesh_config(struct str text, const char *path, struct file_objects *out);
 void add_problem(struct arena *a, struct source_problems *l, struct source_problem p);
 
 /* ---- claims.c: who has which object ---- */

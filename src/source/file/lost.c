@@ -13,12 +13,12 @@ static struct object *find(const struct file_objects *objects, const struct lost
 }
 
 /* An empty MeshConfig says no to permissive mode and to egress. */
-static struct object *closed_mesh_config(const struct lost_object *l, const char *path, struct arena *a)
+static struct object *closed_mesh_config(struct str key, const char *path, struct arena *a)
 {
     struct problems ignored = {0};
     struct err err = {0};
     struct str ns, name;
-    key_split(l->key, &ns, &name);
+    key_split(key, &ns, &name);
     json_t *doc =
         json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2",
                   "kind", "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec",
@@ -35,12 +35,21 @@ static void say(struct arena *a, struct source_problems *problems, const struct 
         problems->v[i].text = str_fmt(a, "%.*s; %s", STR_FMT(problems->v[i].text), what);
 }
 
+bool lost_mesh_config(struct str text, const char *path, struct file_objects *out)
+{
+    SCOPED_ARENA struct arena *a = arena_new();
+    if (!text.n || !memmem(text.p, text.n, "MeshConfig", sizeof "MeshConfig" - 1)) return false;
+    struct object *closed = closed_mesh_config(S(NAME_SYSTEM_NAMESPACE "/" NAME_MESH_CONFIG), path, a);
+    if (closed) file_objects_add(out, closed);
+    return closed != NULL;
+}
+
 void lost_replace(struct reading *r, const struct file_objects *before, const char *path, struct arena *a,
                   struct source_problems *problems)
 {
     for (each(l, r->lost)) {
         struct object *good = find(&r->objects, l, a) ? NULL : find(before, l, a);
-        struct object *closed = good || l->kind != KIND_MESH_CONFIG ? NULL : closed_mesh_config(l, path, a);
+        struct object *closed = good || l->kind != KIND_MESH_CONFIG ? NULL : closed_mesh_config(l->key, path, a);
         if (good) file_objects_add(&r->objects, object_ref(good));
         if (closed) file_objects_add(&r->objects, closed);
         say(a, problems, l,

@@ -176,12 +176,19 @@ static void doc_load_kept(struct file_source *f, struct doc *d)
     if (r.is_parsed) doc_accept(f, d, buf_view(&text), r.objects);
 }
 
-static bool doc_is_broken(struct file_source *f, struct doc *d, struct arena *a, struct source_problems problems)
+/* |text| is empty when it could not be read. */
+static bool doc_is_broken(struct file_source *f, struct doc *d, struct str text, struct arena *a,
+                          struct source_problems problems)
 {
+    struct file_objects closed = {0};
     doc_load_kept(f, d);
+    bool closes = !d->has_text && lost_mesh_config(text, d->path, &closed);
+    const char *what = d->has_text ? "its last good text stays in force"
+                       : closes    ? "nothing of it is used, and as it speaks of a MeshConfig: SMI policy, egress off"
+                                   : "nothing of it is used";
+    if (!d->has_text) claims_replace(&f->claims, f->store, d, closed);
     for (size_t i = 0; i < problems.n; i++)
-        problems.v[i].text = str_fmt(a, "%.*s; %s", STR_FMT(problems.v[i].text),
-                                     d->has_text ? "its last good text stays in force" : "nothing of it is used");
+        problems.v[i].text = str_fmt(a, "%.*s; %s", STR_FMT(problems.v[i].text), what);
     doc_set_problems(d, a, problems);
     d->is_broken = true;
     return true;
@@ -195,7 +202,7 @@ static bool doc_unreadable(struct file_source *f, struct doc *d, const struct er
     if (str_starts(text, where) && str_starts(str_sub(text, where.n, text.n), S(": ")))
         text = str_sub(text, where.n + 2, text.n);
     add_problem(a, &l, (struct source_problem){.code = E_BAD_FILE, .where = where, .text = text, .is_error = true});
-    return doc_is_broken(f, d, a, l);
+    return doc_is_broken(f, d, STR_NULL, a, l);
 }
 
 static bool doc_take(struct file_source *f, struct doc *d, struct str text)
@@ -204,7 +211,7 @@ static bool doc_take(struct file_source *f, struct doc *d, struct str text)
     struct source_problems problems = {0};
     struct reading r;
     read_text(text, d->path, f->opt.skip[d->root], a, &problems, &r);
-    if (!r.is_parsed) return doc_is_broken(f, d, a, problems);
+    if (!r.is_parsed) return doc_is_broken(f, d, text, a, problems);
     if (r.lost.n) doc_load_kept(f, d);
     lost_replace(&r, &d->objects, d->path, a, &problems);
     doc_accept(f, d, text, r.objects);

@@ -472,6 +472,29 @@ static void a_mesh_config_that_never_was_good_closes_the_mesh(void **state)
     assert_true(config()->spec.traffic.permissive);
 }
 
+static void a_mesh_config_in_a_file_that_never_parsed_closes_the_mesh(void **state)
+{
+    (void)state;
+    save("one/a.yaml", MESH_CONFIG("true", "24h") "a: [");
+    save("one/b.yaml", NS("b"));
+    start();
+    assert_non_null(config());
+    assert_false(config()->spec.traffic.permissive);
+    assert_problem("as it speaks of a MeshConfig: SMI policy, egress off");
+    assert_true(has("b"));
+    save("one/a.yaml", MESH_CONFIG("true", "24h"));
+    WAIT(!problems()[0]);
+    assert_true(config()->spec.traffic.permissive);
+    save("one/a.yaml", MESH_CONFIG("true", "24h") "a: [");
+    WAIT(problems()[0]);
+    assert_problem("its last good text stays in force");
+    assert_true(config()->spec.traffic.permissive);
+    save("one/c.yaml", NS("c") "a: [");
+    unlink(path_of("one/a.yaml"));
+    WAIT(!config());
+    assert_problem("nothing of it is used");
+}
+
 static void a_large_file_is_a_problem_and_its_last_good_text_stays(void **state)
 {
     (void)state;
@@ -634,6 +657,7 @@ int main(void)
         T(an_object_with_errors_is_absent_and_the_rest_is_used),
         T(an_object_that_gets_errors_stays_as_it_last_was_good),
         T(a_mesh_config_that_never_was_good_closes_the_mesh),
+        T(a_mesh_config_in_a_file_that_never_parsed_closes_the_mesh),
         T(a_large_file_is_a_problem_and_its_last_good_text_stays),
         T(deep_nesting_and_nul_are_problems),
         T(what_cannot_be_read_is_a_problem),
