@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-static const char *const types[] = {"liveness", "readiness", "startup", NULL};
+static const char *const types[] = {"liveness", "readiness", "startup", "post-start", "pre-stop", NULL};
 static const char *const kinds[] = {"http", "https", "tcp", "grpc", NULL};
 
 static int index_of(const char *const *names, struct str s)
@@ -57,7 +57,7 @@ static bool parse_one(struct arena *a, const json_t *j, struct probe *p, struct 
                timeout = json_integer_value(json_object_get(j, "timeout"));
     p->container = text(a, j, "container");
     if (str_empty(p->container)) return err_set(err, "it names no container");
-    if (type < 0) return err_set(err, "its type is not liveness, readiness or startup");
+    if (type < 0) return err_set(err, "its type is not liveness, readiness, startup, post-start or pre-stop");
     if (kind < 0) return err_set(err, "its kind is not http, https, tcp or grpc");
     if (port < 1 || port > 65535) return err_set(err, "its port is not between 1 and 65535");
     p->type = (enum probe_type)type;
@@ -98,7 +98,8 @@ const struct probe *probes_find(const struct probes *p, struct str path)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     for (each(one, *p)) {
-        struct str own = str_fmt(a, "/osm-%s-probe/%.*s", types[one->type], STR_FMT(one->container));
+        const char *what = one->type < PROBE_POST_START ? "probe" : "hook";
+        struct str own = str_fmt(a, "/osm-%s-%s/%.*s", types[one->type], what, STR_FMT(one->container));
         if (str_eq(own, path)) return one;
     }
     return NULL;

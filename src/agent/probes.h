@@ -1,16 +1,17 @@
-/* probes.h - the application's probes, carried out by the sidecar.
+/* probes.h - the application's probes and HTTP hooks, carried out by the sidecar.
  *
  * The node has no certificate of the mesh, so the injector points every http, https, tcp and grpc probe at the agent
- * (GET /osm-<type>-probe/<container> on ports 15901-15903) and leaves the original in OSM_PROBES:
- *   [{"container": "web", "type": "liveness|readiness|startup", "kind": "http|https|tcp|grpc", "port": 8080,
- *     "path": "/healthz", "host": "…", "headers": [{"name": "…", "value": "…"}], "service": "…", "timeout": 1}]
- * The rules are the kubelet's: 200-399 is success, https takes any certificate, grpc wants SERVING. */
+ * (GET /osm-<type>-probe/<container> on ports 15901-15903; lifecycle hooks: /osm-<type>-hook/<container> on 15904)
+ * and leaves the original in OSM_PROBES:
+ *   [{"container": "web", "type": "liveness|readiness|startup|post-start|pre-stop", "kind": "http|https|tcp|grpc",
+ * "port": 8080, "path": "/healthz", "host": "…", "headers": [{"name": "…", "value": "…"}], "service": "…", "timeout":
+ * 1}] The rules are the kubelet's: 200-399 is success, https takes any certificate, grpc wants SERVING. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/list.h"
 
-enum probe_type { PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP };
+enum probe_type { PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP, PROBE_POST_START, PROBE_PRE_STOP };
 enum probe_kind { PROBE_HTTP, PROBE_HTTPS, PROBE_TCP, PROBE_GRPC };
 enum { PROBES_MAX_JSON = 262144 };
 
@@ -30,7 +31,7 @@ struct probes {
 };
 /* Strings live in |a|. NULL or empty text: no probes. */
 MUST bool probes_parse(struct arena *a, const char *json, struct probes *out, struct err *err);
-/* The probe of a path "/osm-liveness-probe/<container>", or NULL. */
+/* The probe or hook of a path "/osm-liveness-probe/<container>", or NULL. */
 const struct probe *probes_find(const struct probes *p, struct str path);
 
 /* ---- carrying one out ---- */

@@ -1,5 +1,5 @@
-/* probes.c - probes come from the node, which has no certificate of the mesh: the agent answers them instead, by
- * asking the application over loopback. */
+/* probes.c - probes and HTTP hooks come from the node, which has no certificate of the mesh: the agent answers them
+ * instead, by asking the application over loopback. */
 #include <string.h>
 
 #include "base/names.h"
@@ -80,6 +80,27 @@ static void rewrite_one(const json_t *container, const char *at, const struct pr
     inject_op(patch, "replace", str_make(path, (size_t)n), rewritten(probe, type, name));
 }
 
+/* A hook may take as long as the pod has to end. */
+static void rewrite_hook(const json_t *pod, const json_t *container, const char *at, const char *field,
+                         const char *type, json_t *patch, json_t *probes)
+{
+    const json_t *hook = json_object_get(json_object_get(container, "lifecycle"), field);
+    const char *name = json_string_value(json_object_get(container, "name"));
+    json_t *original = name && json_object_get(hook, "httpGet") ? original_of(container, hook) : NULL;
+    if (!original) return;
+    json_int_t grace =
+        json_integer_value(json_object_get(json_object_get(pod, "spec"), "terminationGracePeriodSeconds"));
+    json_object_set_new(original, "container", json_string(name));
+    json_object_set_new(original, "type", json_string(type));
+    json_object_set_new(original, "timeout", json_integer(grace > 0 ? grace : 30));
+    json_array_append_new(probes, original);
+    char path[128];
+    int n = snprintf(path, sizeof path, "%s/lifecycle/%s/httpGet", at, field);
+    inject_op(patch, "replace", str_make(path, (size_t)n),
+              json_pack("{s:o, s:i, s:s}", "path", json_sprintf("/osm-%s-hook/%s", type, name), "port",
+                        PORT_HEALTHCHECK, "scheme", "HTTP"));
+}
+
 void inject_probes(const json_t *pod, const char *list, json_t *patch, json_t *probes, unsigned *ports)
 {
     const json_t *c;
@@ -93,5 +114,9 @@ void inject_probes(const json_t *pod, const char *list, json_t *patch, json_t *p
             rewrite_one(c, at, &inject_probe_types[t], patch, probes);
             if (json_array_size(probes) > before) *ports |= 1u << t;
         }
+        char at[64];
+        snprintf(at, sizeof at, "/spec/%s/%zu", list, i);
+        rewrite_hook(pod, c, at, "postStart", "post-start", patch, probes);
+        rewrite_hook(pod, c, at, "preStop", "pre-stop", patch, probes);
     }
 }

@@ -85,6 +85,57 @@ def test_an_http_probe_sends_its_header_and_restarts_what_fails(mesh):
     mesh.ready("http")
 
 
+HITS = r"""
+import http.server
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        open('/hits/log', 'a').write(self.path + ' ' + self.headers['X-Hook'] + '\n')
+        self.send_response(200); self.end_headers()
+http.server.ThreadingHTTPServer(('', 8000), H).serve_forever()
+"""
+
+
+def test_http_hooks_reach_the_application_through_what_injection_wrote(meshed):
+    """A native sidecar notes the hooks of the container beside it; a postStart hook that fails ends its container."""
+    hook = lambda path, port: f"{{httpGet: {{path: {path}, port: {port}, httpHeaders: [{{name: X-Hook, value: 'yes'}}]}}}}"
+    pod = lambda name, port: f"""
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}}}
+spec:
+  initContainers:
+  - name: listener
+    image: python
+    restartPolicy: Always
+    command: [python3, /app/main.py]
+    startupProbe: {{tcpSocket: {{port: 8000}}, periodSeconds: 1}}
+    volumeMounts: [{{name: app, mountPath: /app}}, {{name: hits, mountPath: /hits}}]
+  containers:
+  - name: c
+    image: x
+    command: [sleep, "1000"]
+    lifecycle: {{postStart: {hook("/start", port)}, preStop: {hook("/stop", 8000)}}}
+  volumes: [{{name: app, configMap: {{name: app}}}}, {{name: hits, persistentVolumeClaim: {{claimName: {name}}}}}]
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: {name}}}
+spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}
+"""
+    meshed.save("app.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata:\n  main.py: |\n"
+                + "\n".join("    " + line for line in HITS.strip().splitlines()) + pod("hooked", 8000) + pod("refused", 9))
+    meshed.up()
+    meshed.ready("hooked")
+    hits = meshed.state / "claims" / "default_hooked" / "log"
+    eventually(lambda: hits.exists() and hits.read_text() == "/start yes\n")
+    main = lambda: meshed.pods("refused")["refused"]["status"]["containerStatuses"][0]
+    eventually(lambda: main()["restartCount"] > 0)
+    (meshed.dir / "app.yaml").unlink()
+    eventually(lambda: not meshed.pods())
+    assert hits.read_text() == "/start yes\n/stop yes\n"
+
+
 def test_meshed_pods_are_probed_through_what_injection_wrote(meshed):
     get = "httpGet: {path: '/healthz?x=1', port: web, httpHeaders: [{name: X-Probe, value: 'yes'}]}"
     meshed.save("app.yaml", script("http", HTTP, f"""startupProbe: {{tcpSocket: {{port: web}}, periodSeconds: 1}}

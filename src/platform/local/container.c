@@ -266,12 +266,31 @@ static void back_off(struct container *c)
     if (wait) c->reason = "CrashLoopBackOff";
 }
 
+static void stop_command(pid_t *pid)
+{
+    if (!*pid) return;
+    reaper_forget(*pid);
+    kill(-*pid, SIGKILL);
+    *pid = 0;
+}
+
+/* What a hook still says is meant for the container that has ended. */
+static void stop_hooks(struct container *c)
+{
+    stop_command(&c->hook);
+    stop_command(&c->post_start);
+    http_call_cancel(c->hook_call);
+    http_call_cancel(c->post_start_call);
+    c->hook_call = c->post_start_call = NULL;
+}
+
 static void on_end(void *arg, int status)
 {
     struct container *c = arg;
     struct err why = {0};
     bool never_ran = process_failure(&c->process, &why);
     stop_probes(c);
+    stop_hooks(c);
     event_del(c->kill);
     c->finished_at = clock_unix_s();
     c->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -325,10 +344,64 @@ static size_t command_words(const json_t *list, const char **argv, size_t max)
     return n;
 }
 
+static pid_t run_hook(struct container *c, const json_t *hook)
+{
+    const json_t *sleep = doc_at(hook, "sleep.seconds");
+    const char *argv[64];
+    char seconds[24];
+    size_t n = command_words(doc_at(hook, "exec.command"), argv, 62);
+    if (sleep) {
+        snprintf(seconds, sizeof seconds, "%lld", (long long)json_integer_value(sleep));
+        argv[n++] = "sleep";
+        argv[n++] = seconds;
+    }
+    argv[n] = NULL;
+    return n ? probe_exec(c, argv) : 0;
+}
+
+static struct http_call *call_hook(struct container *c, const json_t *get,
+                                   void (*done)(void *arg, const struct http_answer *answer))
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str path = doc_text(get, "path");
+    struct http_call_options opt = {.no_verify = true};
+    opt.url =
+        str_fmt(a, "%s://%s:%d%s%.*s", str_is(doc_text(get, "scheme"), "HTTPS") ? "https" : "http", c->pod->address,
+                probe_port(c->spec, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path))
+            .p;
+    return http_call_start(c->pod->host->http, &opt, done, c);
+}
+
+/* A postStart hook that fails ends the container, which its restart policy then judges. */
+static void post_start_over(struct container *c, bool ok)
+{
+    if (ok || c->phase != CONTAINER_RUNNING) return;
+    log_warn("pod %.*s: container %.*s: its postStart hook failed, so it is ended", STR_FMT(c->pod->key),
+             STR_FMT(c->name));
+    container_stop(c, c->pod->grace_s);
+}
+
+static void on_post_start_end(void *arg, int status)
+{
+    struct container *c = arg;
+    c->post_start = 0;
+    post_start_over(c, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void on_post_start_answer(void *arg, const struct http_answer *answer)
+{
+    struct container *c = arg;
+    c->post_start_call = NULL;
+    post_start_over(c, answer->ok && answer->status < 400);
+}
+
 static void post_start(struct container *c)
 {
-    const char *argv[64];
-    if (command_words(doc_at(c->spec, "lifecycle.postStart.exec.command"), argv, 63)) probe_exec(c, argv);
+    const json_t *hook = doc_at(c->spec, "lifecycle.postStart"), *get = doc_at(hook, "httpGet");
+    if (get)
+        c->post_start_call = call_hook(c, get, on_post_start_answer);
+    else if ((c->post_start = run_hook(c, hook)))
+        reaper_watch(c->post_start, on_post_start_end, c);
 }
 
 void container_start(struct container *c)
@@ -376,33 +449,6 @@ static void on_hook_answer(void *arg, const struct http_answer *answer)
     hook_over(c);
 }
 
-static pid_t run_hook(struct container *c, const json_t *hook)
-{
-    const json_t *sleep = doc_at(hook, "sleep.seconds");
-    const char *argv[64];
-    char seconds[24];
-    size_t n = command_words(doc_at(hook, "exec.command"), argv, 62);
-    if (sleep) {
-        snprintf(seconds, sizeof seconds, "%lld", (long long)json_integer_value(sleep));
-        argv[n++] = "sleep";
-        argv[n++] = seconds;
-    }
-    argv[n] = NULL;
-    return n ? probe_exec(c, argv) : 0;
-}
-
-static void call_hook(struct container *c, const json_t *get)
-{
-    struct arena *a SCOPED_ARENA = arena_new();
-    struct str path = doc_text(get, "path");
-    struct http_call_options opt = {.no_verify = true};
-    opt.url =
-        str_fmt(a, "%s://%s:%d%s%.*s", str_is(doc_text(get, "scheme"), "HTTPS") ? "https" : "http", c->pod->address,
-                probe_port(c->spec, doc_at(get, "port")), str_starts(path, S("/")) ? "" : "/", STR_FMT(path))
-            .p;
-    c->hook_call = http_call_start(c->pod->host->http, &opt, on_hook_answer, c);
-}
-
 void container_stop(struct container *c, int64_t grace_s)
 {
     if (c->phase != CONTAINER_RUNNING || c->stopping) return;
@@ -410,7 +456,7 @@ void container_stop(struct container *c, int64_t grace_s)
     stop_probes(c);
     c->stopping = true;
     arm(c->kill, grace_s);
-    if (grace_s > 0 && get) return call_hook(c, get);
+    if (grace_s > 0 && get) return (void)(c->hook_call = call_hook(c, get, on_hook_answer));
     c->hook = grace_s > 0 ? run_hook(c, hook) : 0;
     if (c->hook)
         reaper_watch(c->hook, on_hook_end, c);
@@ -435,8 +481,7 @@ void container_release(struct container *c)
 {
     stop_probes(c);
     if (c->process.pid) reaper_forget(c->process.pid);
-    if (c->hook) reaper_forget(c->hook);
-    http_call_cancel(c->hook_call);
+    stop_hooks(c);
     if (c->process.status >= 0) close(c->process.status);
     log_file_free(c->log);
     event_free(c->due);

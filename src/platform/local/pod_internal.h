@@ -19,8 +19,8 @@ struct container {
     bool by_liveness; /* the end asked for is a restart */
     struct process process;
     struct log_file *log;
-    pid_t hook; /* a running preStop command */
-    struct http_call *hook_call;
+    pid_t hook, post_start; /* running commands of preStop and postStart */
+    struct http_call *hook_call, *post_start_call;
     struct probe *probes[PROBE_KINDS];
     struct event *due;  /* restart back-off */
     struct event *kill; /* grace is over */

@@ -225,10 +225,12 @@ static void expect_text(struct golden *g, const char *name, const char *file, st
 
 static bool is_probe(const char *key)
 {
-    return strcmp(key, "livenessProbe") == 0 || strcmp(key, "readinessProbe") == 0 || strcmp(key, "startupProbe") == 0;
+    return strcmp(key, "livenessProbe") == 0 || strcmp(key, "readinessProbe") == 0 ||
+           strcmp(key, "startupProbe") == 0 || strcmp(key, "lifecycle") == 0;
 }
 
-/* All of |part| is in |whole|, in the same order in lists; probes' handlers and our annotations may differ. */
+/* All of |part| is in |whole|, in the same order in lists; handlers of probes and hooks and our annotations may differ.
+ */
 static bool contains(const json_t *whole, const json_t *part)
 {
     if (json_is_object(part)) {
