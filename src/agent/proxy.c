@@ -25,6 +25,17 @@ struct proxy {
     bool is_wanted, is_stopping, has_died;
 };
 
+/* Who sends traces and logs, where OpenTelemetry's own rules look for it. */
+static void set_resource_attributes(const struct agent_options *o, struct arena *a)
+{
+    struct str name = o->workload_name.n ? o->workload_name : o->pod;
+    struct str text = str_fmt(a,
+                              "service.name=%.*s,service.namespace=%.*s,k8s.namespace.name=%.*s,k8s.pod.name=%.*s,"
+                              "k8s.pod.uid=%.*s",
+                              STR_FMT(name), STR_FMT(o->ns), STR_FMT(o->ns), STR_FMT(o->pod), STR_FMT(o->uid));
+    setenv("OTEL_RESOURCE_ATTRIBUTES", text.p, 1);
+}
+
 static void run(struct proxy *p)
 {
     const struct agent_options *o = p->opt.agent;
@@ -50,6 +61,7 @@ static void run(struct proxy *p)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    set_resource_attributes(o, a);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* without its agent it would run on with a certificate that ends */
     execvp(o->envoy, (char **)argv);
     fprintf(stderr, "osm agent: cannot run %s: %s; give --envoy or set ENVOY\n", o->envoy, strerror(errno));

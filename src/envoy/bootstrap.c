@@ -23,11 +23,19 @@ static json_t *text(struct str s, const char *otherwise)
     return j ? j : json_string("");
 }
 
+/* "bookbuyer.shop": what traces call the service. */
+static json_t *cluster_name(const struct envoy_bootstrap *b)
+{
+    SCOPED_ARENA struct arena *a = arena_new();
+    struct str name = b->name.n ? b->name : b->pod;
+    return text(name.n ? str_fmt(a, "%.*s.%.*s", STR_FMT(name), STR_FMT(b->namespace)) : STR_NULL, NAME_MESH);
+}
+
 static json_t *node(const struct envoy_bootstrap *b)
 {
-    return PACK("{s:o, s:s, s:{s:o, s:o, s:o, s:o}}", "id", text(b->node_id, ""), "cluster", NAME_MESH, "metadata",
-                "kind", text(b->kind, ""), "name", text(b->name, ""), "namespace", text(b->namespace, ""), "pod",
-                text(b->pod, ""));
+    return PACK("{s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "id", text(b->node_id, ""), "cluster", cluster_name(b),
+                "metadata", "kind", text(b->kind, ""), "name", text(b->name, ""), "namespace", text(b->namespace, ""),
+                "pod", text(b->pod, ""));
 }
 
 static json_t *admin(const struct envoy_bootstrap *b)

@@ -3,7 +3,7 @@
 
 #define CHECK_PATH   "/healthz/osm"
 #define CHECK_HEADER "x-osm-envoy-healthcheck"
-enum { TIMEOUT_S = 1, INTERVAL_S = 10, HEALTHY = 1, UNHEALTHY = 3 };
+enum { TIMEOUT_S = 1, INTERVAL_S = 10, IDLE_INTERVAL_S = 60, HEALTHY = 1, UNHEALTHY = 3 };
 
 static PbHttpHealthCheck *by_http(struct arena *a, const struct plan_cluster *c)
 {
@@ -24,6 +24,9 @@ PbHealthCheck *encode_health_check(struct arena *a, const struct plan_cluster *c
     PbHealthCheck *m = NEW(a, HealthCheck);
     m->timeout = pb_seconds(a, TIMEOUT_S);
     m->interval = pb_seconds(a, INTERVAL_S);
+    /* Who was found dead while nobody called him is not to be thought so for a minute more. */
+    m->no_traffic_interval = pb_seconds(a, INTERVAL_S);
+    m->no_traffic_healthy_interval = pb_seconds(a, IDLE_INTERVAL_S);
     m->healthy_threshold = pb_u32(a, HEALTHY);
     m->unhealthy_threshold = pb_u32(a, UNHEALTHY);
     if (encode_is_http(c->protocol))

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "kinds/mesh_config.h"
 #include "mesh/platform.h"
+#include "mesh/tls_names.h"
 
 static const struct field tls_fields[] = {
     FIELD(struct mesh_tls, min, "min", F_STR),
@@ -70,7 +71,9 @@ static struct str tls_name(int v)
 /* A range that is upside down would leave every proxy without a listener. */
 static void set_tls(const struct sidecar_settings *s, struct arena *a, struct mesh_settings *out)
 {
-    out->tls = (struct mesh_tls){tls_name(s->tls_min), tls_name(s->tls_max), s->cipher_suites, s->ecdh_curves};
+    out->tls = (struct mesh_tls){.min = tls_name(s->tls_min), .max = tls_name(s->tls_max)};
+    out->tls.cipher_suites = mesh_ciphers(s->cipher_suites, a, &out->diags);
+    out->tls.ecdh_curves = mesh_curves(s->ecdh_curves, s->tls_max != TLS_V1_3, a, &out->diags);
     if (s->tls_min == TLS_AUTO || s->tls_max == TLS_AUTO || s->tls_min <= s->tls_max) return;
     diag_error(a, &out->diags, E_BAD_OBJECT,
                "tlsMinProtocolVersion %.*s is above tlsMaxProtocolVersion %.*s: TLSv1_3 is used for both",

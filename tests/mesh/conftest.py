@@ -78,12 +78,14 @@ class TrafficMesh(local.Mesh):
 
     validity = "24h"
 
-    def policy_objects(self, *objects, permissive=False, egress=False, **sidecar):
-        """The whole policy with its MeshConfig."""
+    def policy_objects(self, *objects, permissive=False, egress=False, over=(), **sidecar):
+        """The whole policy with its MeshConfig; |over| {section: {field: value}} is put over it."""
         config = {"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig",
                   "metadata": {"name": "osm-mesh-config", "namespace": "osm-system"},
                   "spec": {"traffic": {"enablePermissiveTrafficPolicyMode": permissive, "enableEgress": egress},
                            "sidecar": sidecar, "certificate": {"serviceCertValidityDuration": self.validity, "certKeyBitSize": 2048}}}
+        for section, fields in dict(over).items():
+            config["spec"][section] = {**config["spec"].get(section, {}), **fields}
         return config, *objects
 
     def policy(self, *objects, **settings):

@@ -41,7 +41,10 @@ def request_bytes(c):
     if not any(name.lower() == "host" for name, _ in headers):
         lines.append(f"host: {c.get('authority') or c['host']}")
     lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    content = c.get("content", "").encode("latin-1")
+    if content:
+        lines.append(f"content-length: {len(content)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + content
 
 
 def read_answer(stream, method="GET"):
@@ -275,7 +278,7 @@ def tls(c):
         with in_file(c["chain"]) as chain, in_file(c["key"]) as key:
             context.load_cert_chain(chain.name, key.name)
     with dial(c) as raw, context.wrap_socket(raw, server_hostname=c.get("sni")) as s:
-        out = {"version": s.version(), "alpn": s.selected_alpn_protocol()}
+        out = {"version": s.version(), "alpn": s.selected_alpn_protocol(), "cipher": s.cipher()[0]}
         if "say" not in c:
             return {**out, **ask(s, c)}
         with s.makefile("rb") as stream:
