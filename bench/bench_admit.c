@@ -255,7 +255,7 @@ int main(int argc, char **argv)
                                                                       .image = S("osm:1"),
                                                                       .controller = S("osm-controller:15128"),
                                                                       .generation = S("1"),
-                                                                      .tls = tls},
+                                                                      .tls = {tls, tls}},
                                               &err);
     struct bench b = {.base = loop_base_new(&err), .connections = (size_t)atoi(argv[1])};
     SSL_CTX *client = tls_client_context(&(struct tls_options){.roots = pki.root_pem}, &err);

@@ -9,6 +9,8 @@
 #include "kinds/object.h"
 #include "mesh/settings.h"
 
+enum admit_hook { ADMIT_MUTATE, ADMIT_VALIDATE, ADMIT_HOOKS };
+
 struct admit_server;
 struct admit_options {
     const char *address;                 /* numeric, "0.0.0.0" */
@@ -17,7 +19,7 @@ struct admit_options {
     struct str image;                    /* of sidecars, where the MeshConfig names none */
     struct str controller;               /* "host:port" that sidecars call */
     struct str generation;               /* of new sidecars (ANNOTATION_SIDECAR_GENERATION) */
-    SSL_CTX *tls;                        /* counted */
+    SSL_CTX *tls[ADMIT_HOOKS];           /* one for each name that the API server calls; counted */
 };
 /* Everything of |opt| is copied. NULL with err when a port cannot be listened at. */
 MUST struct admit_server *admit_server_new(const struct admit_options *opt, struct err *err);
@@ -28,7 +30,7 @@ uint16_t admit_server_validate_port(const struct admit_server *s);
 
 /* The following: from one thread; they hold for requests that arrive after the thread has taken them in, soon. */
 /* A new certificate for new connections; counted. */
-void admit_server_set_tls(struct admit_server *s, SSL_CTX *tls);
+void admit_server_set_tls(struct admit_server *s, enum admit_hook hook, SSL_CTX *tls);
 /* Copied. Before the first, pods that would be injected are refused with 500. */
 void admit_server_set_settings(struct admit_server *s, const struct mesh_settings *settings);
 /* An object came, changed or went (NULL). Kinds that the webhooks do not read are passed over. */

@@ -2,11 +2,10 @@
  *
  * Whoever can reach the webhooks can send anything: every input is decided, and no answer holds a secret. */
 #pragma once
+#include "admit/admit.h"
 #include "admit/world.h"
 
 enum { ADMIT_MAX_BODY = 3 << 20, ADMIT_MAX_DEPTH = 64 };
-
-enum admit_hook { ADMIT_MUTATE, ADMIT_VALIDATE };
 
 /* What is asked. Everything points into the parsed document. */
 struct admit_request {

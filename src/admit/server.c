@@ -18,7 +18,7 @@ struct admit_server {
     struct arena *arena; /* of the options' texts */
     /* The thread's own. */
     struct admit_world world;
-    struct http_server *inject, *validate;
+    struct http_server *http[ADMIT_HOOKS];
 };
 
 /* ---- requests -------------------------------------------------------------------------------------------- */
@@ -59,6 +59,7 @@ static const struct http_route validate_routes[] = {
 
 struct message {
     struct admit_server *s;
+    enum admit_hook hook;
     SSL_CTX *tls;
     struct arena *arena;
     const struct mesh_settings *settings;
@@ -78,16 +79,15 @@ static void post(struct admit_server *s, void (*fn)(void *), struct message m)
 static void take_tls(void *arg)
 {
     struct message *m = arg;
-    http_server_set_tls(m->s->inject, m->tls);
-    http_server_set_tls(m->s->validate, m->tls);
+    http_server_set_tls(m->s->http[m->hook], m->tls);
     SSL_CTX_free(m->tls);
     free(m);
 }
 
-void admit_server_set_tls(struct admit_server *s, SSL_CTX *tls)
+void admit_server_set_tls(struct admit_server *s, enum admit_hook hook, SSL_CTX *tls)
 {
     SSL_CTX_up_ref(tls);
-    post(s, take_tls, (struct message){.tls = tls});
+    post(s, take_tls, (struct message){.hook = hook, .tls = tls});
 }
 
 static void take_settings(void *arg)
@@ -123,25 +123,28 @@ void admit_server_object(struct admit_server *s, enum kind k, struct str key, co
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
 
-static bool listen_both(struct admit_server *s, const struct admit_options *opt, struct err *err)
+static bool listen_all(struct admit_server *s, const struct admit_options *opt, struct err *err)
 {
-    struct http_server_options h = {.address = opt->address, .arg = s, .max_body = ADMIT_MAX_BODY, .tls = opt->tls};
-    h.port = opt->inject_port;
-    h.routes = inject_routes;
-    s->inject = http_server_new(s->thread->base, &h, err);
-    if (!s->inject) return err_wrap(err, "the injection webhook");
-    h.port = opt->validate_port;
-    h.routes = validate_routes;
-    s->validate = http_server_new(s->thread->base, &h, err);
-    return s->validate || err_wrap(err, "the validation webhook");
+    static const struct http_route *const routes[] = {inject_routes, validate_routes};
+    static const char *const titles[] = {"the injection webhook", "the validation webhook"};
+    const uint16_t ports[] = {opt->inject_port, opt->validate_port};
+    for (size_t i = 0; i < ADMIT_HOOKS; i++) {
+        struct http_server_options h = {.address = opt->address,
+                                        .port = ports[i],
+                                        .routes = routes[i],
+                                        .arg = s,
+                                        .max_body = ADMIT_MAX_BODY,
+                                        .tls = opt->tls[i]};
+        s->http[i] = http_server_new(s->thread->base, &h, err);
+        if (!s->http[i]) return err_wrap(err, "%s", titles[i]);
+    }
+    return true;
 }
 
 static void close_all(void *arg)
 {
     struct admit_server *s = arg;
-    http_server_free(s->inject);
-    http_server_free(s->validate);
-    s->inject = s->validate = NULL;
+    for (size_t i = 0; i < ADMIT_HOOKS; i++) http_server_free(s->http[i]);
 }
 
 /* Sockets belong to the thread's loop, which takes no locks: they are opened there while the caller waits. */
@@ -156,7 +159,7 @@ struct opening {
 static void open_there(void *arg)
 {
     struct opening *o = arg;
-    o->good = listen_both(o->s, o->opt, o->err);
+    o->good = listen_all(o->s, o->opt, o->err);
     sem_post(&o->done);
 }
 
@@ -196,6 +199,6 @@ void admit_server_free(struct admit_server *s)
     free(s);
 }
 
-uint16_t admit_server_inject_port(const struct admit_server *s) { return http_server_port(s->inject); }
+uint16_t admit_server_inject_port(const struct admit_server *s) { return http_server_port(s->http[ADMIT_MUTATE]); }
 
-uint16_t admit_server_validate_port(const struct admit_server *s) { return http_server_port(s->validate); }
+uint16_t admit_server_validate_port(const struct admit_server *s) { return http_server_port(s->http[ADMIT_VALIDATE]); }

@@ -26,7 +26,14 @@ enum {
     OPT_KUBECONFIG,
     OPT_CONTEXT,
     OPT_NAMESPACE,
-    OPT_MESH
+    OPT_MESH,
+    OPT_CA_SECRET,
+    OPT_MUTATING,
+    OPT_VALIDATING,
+    OPT_SIDECAR_IMAGE,
+    OPT_SIDECAR_CONTROLLER,
+    OPT_INJECT_PORT,
+    OPT_VALIDATE_PORT
 };
 
 static const struct argp_option options[] = {
@@ -35,6 +42,15 @@ static const struct argp_option options[] = {
     {"context", OPT_CONTEXT, "NAME", 0, "Context of the kubeconfig (its current-context)", 0},
     {"osm-namespace", OPT_NAMESPACE, "NAME", 0, "Namespace of the MeshConfig (osm-system)", 0},
     {"mesh-name", OPT_MESH, "NAME", 0, "Name of the mesh (osm)", 0},
+    {"ca-bundle-secret-name", OPT_CA_SECRET, "NAME", 0, "Secret of the built-in CA (osm-ca-bundle)", 0},
+    {"webhook-config-name", OPT_MUTATING, "NAME", 0, "MutatingWebhookConfiguration (osm-webhook-osm)", 0},
+    {"validator-webhook-config", OPT_VALIDATING, "NAME", 0, "ValidatingWebhookConfiguration (osm-validator-mesh-osm)",
+     0},
+    {"sidecar-image", OPT_SIDECAR_IMAGE, "REF", 0, "Image of sidecars where the MeshConfig names none", 0},
+    {"sidecar-controller", OPT_SIDECAR_CONTROLLER, "HOST:PORT", 0,
+     "Where sidecars find the controller (the Service osm-controller)", 0},
+    {"inject-port", OPT_INJECT_PORT, "N", 0, "Port of the injection webhook (9090)", 0},
+    {"validate-port", OPT_VALIDATE_PORT, "N", 0, "Port of the validation webhook (9093)", 0},
     {"verbosity", 'v', "LEVEL", 0, "Of the log until a MeshConfig says otherwise: error, warn, info, debug, trace", 0},
     {"state", OPT_STATE, "DIR", 0, "Folder for the CA and the last good texts", 0},
     {"tokens", OPT_TOKENS, "DIR", 0, "Folder of the platform's token records (tokens in the state folder)", 0},
@@ -74,6 +90,36 @@ static const char *parse_name(const char *arg, struct argp_state *state)
     return arg;
 }
 
+static error_t parse_cluster(int key, char *arg, struct argp_state *state)
+{
+    struct controller_options *o = state->input;
+    switch (key) {
+    case OPT_CA_SECRET:
+        o->ca_secret = arg;
+        return 0;
+    case OPT_MUTATING:
+        o->mutating_name = arg;
+        return 0;
+    case OPT_VALIDATING:
+        o->validating_name = arg;
+        return 0;
+    case OPT_SIDECAR_IMAGE:
+        o->sidecar_image = arg;
+        return 0;
+    case OPT_SIDECAR_CONTROLLER:
+        o->sidecar_controller = arg;
+        return 0;
+    case OPT_INJECT_PORT:
+        o->inject_port = parse_number(arg, 65535, state);
+        return 0;
+    case OPT_VALIDATE_PORT:
+        o->validate_port = parse_number(arg, 65535, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_kubernetes(int key, char *arg, struct argp_state *state)
 {
     struct controller_options *o = state->input;
@@ -96,7 +142,7 @@ static error_t parse_kubernetes(int key, char *arg, struct argp_state *state)
         log_set_level(level);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_cluster(key, arg, state);
     }
 }
 
@@ -183,6 +229,11 @@ int verb_controller(int argc, char **argv)
                                    .system_ns = NAME_SYSTEM_NAMESPACE,
                                    .mesh = NAME_MESH,
                                    .trust_domain = NAME_TRUST_DOMAIN,
+                                   .ca_secret = "osm-ca-bundle",
+                                   .mutating_name = "osm-webhook-osm",
+                                   .validating_name = "osm-validator-mesh-osm",
+                                   .inject_port = PORT_INJECTOR,
+                                   .validate_port = PORT_VALIDATOR,
                                    .threads = 2};
     struct err err = {0};
     log_setup("controller", LOG_JSON, LOG_INFO);

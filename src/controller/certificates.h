@@ -1,5 +1,8 @@
 /* certificates.h - the identity room wired up: CA, tokens, the service, and the controller's own certificate. */
 #pragma once
+#include "controller/controller.h"
+#include "identity/issuer.h"
+#include "kube/client.h"
 #include "net/h2.h"
 #include "net/loop.h"
 
@@ -7,8 +10,10 @@ struct certificates;
 struct certificates_options {
     struct event_base *base;
     struct mailbox *mail;
-    const char *ca_dir, *tokens_dir, *trust_domain;
-    int64_t validity_min_s; /* 0: the service's own minimum */
+    /* Its state folder has the CA, its tokens folder the tokens; but with |client| (on Kubernetes) the CA is in a
+     * Secret that all controllers share, and tokens are reviewed. Outlives it. */
+    const struct controller_options *controller;
+    struct kube_client *client; /* NULL on one machine */
     /* Our server certificate is new; the context is borrowed. Not called for the first one. */
     void (*changed)(void *arg, SSL_CTX *tls);
     void *arg;
@@ -20,6 +25,8 @@ void certificates_stop(struct certificates *c);
 void certificates_free(struct certificates *c);
 /* Of the server certificate in force; borrowed. */
 SSL_CTX *certificates_tls(const struct certificates *c);
+/* Borrowed. */
+struct issuer *certificates_issuer(const struct certificates *c);
 /* POST /v1/certificate and GET /v1/bundle. */
 struct h2_handler *certificates_handler(struct certificates *c);
 void certificates_set_validity(struct certificates *c, int64_t seconds);

@@ -9,12 +9,14 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "controller/certificates.h"
+#include "controller/kube_access.h"
+#include "controller/kubernetes.h"
 #include "controller/pipeline.h"
+#include "controller/serve.h"
 #include "controller/sources.h"
 #include "mesh/settings.h"
 #include "net/loop.h"
 
-enum { KEEPALIVE_S = 30, IDLE_CLOSE_S = 60, WARM_WAIT_S = 15, MAX_AGE_H = 11, DRAIN_S = 30 };
 #define NS_PER_S INT64_C(1000000000)
 
 struct controller {
@@ -24,6 +26,8 @@ struct controller {
     struct sheet *sheet;
     struct store *store;
     struct sources *sources;
+    struct kube_access access; /* on Kubernetes */
+    struct kubernetes *kubernetes;
     struct certificates *certificates;
     struct xds_server *xds;
     struct pipeline *pipeline;
@@ -39,6 +43,7 @@ static void follow_settings(struct controller *c)
     if (!s) return;
     certificates_set_validity(c->certificates, s->certificate_ns / NS_PER_S);
     xds_server_set_max_streams(c->xds, (int)s->max_proxies);
+    if (c->kubernetes) kubernetes_settings(c->kubernetes, s);
     if (log_level_parse(s->controller_log_level, &level)) log_set_level(level);
 }
 
@@ -53,6 +58,12 @@ static void settled(void *arg, uint64_t revision)
 static void pod_came_or_went(void *arg, struct str uid, bool alive)
 {
     certificates_set_pod(((struct controller *)arg)->certificates, uid, alive);
+}
+
+static void object_changed(void *arg, enum kind k, struct str key, const struct object *now)
+{
+    struct controller *c = arg;
+    if (c->kubernetes) kubernetes_object(c->kubernetes, k, key, now);
 }
 
 static void batch_read(void *arg)
@@ -87,33 +98,23 @@ static void new_certificate(void *arg, SSL_CTX *tls)
 
 static bool start_certificates(struct controller *c, struct err *err)
 {
-    c->certificates = certificates_new(&(struct certificates_options){.base = c->base,
-                                                                      .mail = c->mail,
-                                                                      .ca_dir = c->opt->state_dir,
-                                                                      .tokens_dir = c->opt->tokens_dir,
-                                                                      .trust_domain = c->opt->trust_domain,
-                                                                      .validity_min_s = c->opt->validity_min_s,
-                                                                      .changed = new_certificate,
-                                                                      .arg = c},
-                                       err);
+    struct certificates_options o = {c->base, c->mail, c->opt, c->access.client, new_certificate, c};
+    c->certificates = certificates_new(&o, err);
     return c->certificates != NULL;
 }
 
-static bool start_xds(struct controller *c, struct err *err)
+/* Without folders our objects come from a Kubernetes API. */
+static bool open_access(struct controller *c, struct err *err)
 {
-    c->xds = xds_server_new(c->base,
-                            &(struct xds_options){.threads = c->opt->threads,
-                                                  .address = c->opt->address,
-                                                  .port = (uint16_t)c->opt->port,
-                                                  .tls = certificates_tls(c->certificates),
-                                                  .drain_ns = DRAIN_S * NS_PER_S,
-                                                  .warm_wait_ns = WARM_WAIT_S * NS_PER_S,
-                                                  .keepalive_ns = KEEPALIVE_S * NS_PER_S,
-                                                  .idle_close_ns = IDLE_CLOSE_S * NS_PER_S,
-                                                  .max_age_ns = MAX_AGE_H * 3600 * NS_PER_S,
-                                                  .other = certificates_handler(c->certificates)},
-                            err);
-    return c->xds != NULL;
+    return c->opt->dirs[0] || kube_access_open(&c->access, c->base, c->opt, err);
+}
+
+static bool start_kubernetes(struct controller *c, struct err *err)
+{
+    struct kubernetes_options o = {c->base, c->mail, c->access.client, certificates_issuer(c->certificates), c->opt};
+    if (!c->access.client) return true;
+    c->kubernetes = kubernetes_new(&o, err);
+    return c->kubernetes != NULL;
 }
 
 static bool start_flow(struct controller *c, struct err *err)
@@ -123,11 +124,12 @@ static bool start_flow(struct controller *c, struct err *err)
                                                           .store = c->store,
                                                           .xds = c->xds,
                                                           .mesh = c->opt->mesh,
+                                                          .on_object = object_changed,
                                                           .on_settled = settled,
                                                           .on_pod = pod_came_or_went,
                                                           .arg = c});
     sheet_observe(c->sheet, &mesh_settings_cell, STR_NULL);
-    struct sources_options from = {c->base, c->sheet, c->store, c->opt, batch_read, c};
+    struct sources_options from = {c->base, c->sheet, c->store, c->opt, c->access.client, batch_read, c};
     c->sources = sources_new(&from, err);
     if (c->sources && sources_are_ready(c->sources)) pipeline_release(c->pipeline);
     return c->sources != NULL;
@@ -162,7 +164,8 @@ static bool start(struct controller *c, struct err *err)
     c->interrupt = evsignal_new(c->base, SIGINT, stop, c);
     evsignal_add(c->term, NULL);
     evsignal_add(c->interrupt, NULL);
-    return dir_make(c->opt->state_dir, 0700, err) && start_certificates(c, err) && start_xds(c, err) &&
+    return dir_make(c->opt->state_dir, 0700, err) && open_access(c, err) && start_certificates(c, err) &&
+           start_kubernetes(c, err) && (c->xds = serve_proxies(c->base, c->opt, c->certificates, err)) &&
            start_flow(c, err) && start_api(c, err);
 }
 
@@ -173,7 +176,9 @@ static void end(struct controller *c)
     if (c->certificates) certificates_stop(c->certificates);
     if (c->xds) xds_server_free(c->xds);
     if (c->pipeline) pipeline_free(c->pipeline);
+    kubernetes_free(c->kubernetes);
     certificates_free(c->certificates);
+    kube_access_close(&c->access);
     if (c->store) store_free(c->store);
     if (c->sheet) sheet_free(c->sheet);
     if (c->term) event_free(c->term);

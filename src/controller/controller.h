@@ -16,6 +16,12 @@ struct controller_options {
     int http_port;          /* health, metrics */
     const char *pod_range, *service_range; /* "10.0.0.0/8,fd00::/8"; NULL: what the Kubernetes API says */
     const char *trust_domain;
+    /* On Kubernetes alone. */
+    const char *ca_secret;                       /* in the system namespace: identity/ca_secret.h */
+    const char *mutating_name, *validating_name; /* of the webhook configurations */
+    const char *sidecar_image;                   /* where the MeshConfig names none; may be empty */
+    const char *sidecar_controller;              /* "host:port" that sidecars call; NULL: the Service osm-controller */
+    int inject_port, validate_port;
     int threads;            /* I/O threads of the xDS server */
     int64_t validity_min_s; /* hidden: tests go below 10 minutes */
 };

@@ -42,6 +42,7 @@ static void object_changed(void *arg, enum kind k, struct str key, const struct 
         if (k == KIND_SERVICE) watch(p, &plan_member_cell, key, now != NULL);
         if (k == KIND_POD) watch(p, &mesh_pod_cell, key, now != NULL);
     }
+    if (p->opt.on_object) p->opt.on_object(p->opt.arg, k, key, now);
     pipeline_kick(p);
 }
 

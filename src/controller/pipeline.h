@@ -16,6 +16,8 @@ struct pipeline_options {
     struct store *store;
     struct xds_server *xds;
     const char *mesh; /* for the metrics: which namespaces are ours; lives on */
+    /* An object of the store changed, came (|now|) or went. NULL: nobody asks. */
+    void (*on_object)(void *arg, enum kind k, struct str key, const struct object *now);
     /* A revision is computed; its settings can be read. Called before anything of it leaves the process. */
     void (*on_settled)(void *arg, uint64_t revision);
     /* Then, a pod of the mesh came (or changed, or went: |alive| false): it may have certificates. */

@@ -11,7 +11,6 @@ struct sources {
     struct arena *arena;
     struct mesh_platform platform;
     struct file_source *files;
-    struct kube_client *client;
     struct kube_source *kube;
 };
 
@@ -68,30 +67,16 @@ static void on_ranges(void *arg, struct strs services, struct strs pods)
     mesh_platform_set(s->opt.sheet, &p);
 }
 
-static bool load_config(const struct controller_options *o, struct arena *a, struct kube_config *out, struct err *err)
-{
-    struct kube_config_options from = kube_config_options_of_env();
-    from.kubeconfig = o->kubeconfig;
-    from.context = o->context;
-    return o->kubeconfig ? kube_config_load(&from, a, out, err) : kube_config_load_pod(&from, a, out, err);
-}
-
-static bool start_kube(struct sources *s, struct err *err)
+static void start_kube(struct sources *s)
 {
     const struct controller_options *o = s->opt.controller;
-    struct kube_config config;
-    kube_metrics_init();
-    if (!load_config(o, s->arena, &config, err)) return false;
-    s->client = kube_client_new(s->opt.base, &config, err);
-    if (!s->client) return false;
     bool needs_ranges = !o->service_range || !o->pod_range;
     s->kube = kube_source_new(s->opt.base, s->opt.store,
-                              &(struct kube_source_options){.client = s->client,
+                              &(struct kube_source_options){.client = s->opt.client,
                                                             .system_ns = o->system_ns,
                                                             .on_batch = on_batch,
                                                             .on_ranges = needs_ranges ? on_ranges : NULL,
                                                             .arg = s});
-    return true;
 }
 
 struct sources *sources_new(const struct sources_options *opt, struct err *err)
@@ -102,7 +87,8 @@ struct sources *sources_new(const struct sources_options *opt, struct err *err)
     set_platform(s);
     kube_metrics_init();
     kube_source_metrics_init();
-    if (opt->controller->dirs[0] ? start_files(s, err) : start_kube(s, err)) return s;
+    if (opt->client) start_kube(s);
+    if (opt->client || start_files(s, err)) return s;
     sources_free(s);
     return NULL;
 }
@@ -112,7 +98,6 @@ void sources_free(struct sources *s)
     if (!s) return;
     file_source_free(s->files);
     kube_source_free(s->kube);
-    kube_client_free(s->client);
     arena_free(s->arena);
     free(s);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "api/api.h"
 #include "controller/controller.h"
+#include "kube/client.h"
 #include "source/source.h"
 
 struct sources;
@@ -10,6 +11,7 @@ struct sources_options {
     struct sheet *sheet;
     struct store *store;
     const struct controller_options *controller;
+    struct kube_client *client; /* NULL: folders */
     /* A batch is in the store, the problems changed, or all objects are there for the first time. */
     void (*on_batch)(void *arg);
     void *arg;

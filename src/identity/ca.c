@@ -52,24 +52,26 @@ static void ca_free(struct issuer *i)
 
 static const struct issuer_ops ca_ops = {.name = "built-in CA", .sign = ca_sign, .roots = ca_roots, .free = ca_free};
 
+bool ca_make(int64_t now, struct buf *key_pem, struct buf *root_pem, struct err *err)
+{
+    EVP_PKEY *key SCOPED_PKEY = key_new(err);
+    X509 *root SCOPED_X509 = key ? ca_make_root(key, now, err) : NULL;
+    return root && key_to_pem(key, key_pem, err) && to_pem(root, root_pem, err);
+}
+
 /* Key and root go into one file in one rename: a crash leaves either nothing or a working pair. */
 static bool create(const char *path, int64_t now, struct err *err)
 {
     struct buf text __attribute__((cleanup(key_wipe))) = {0};
-    EVP_PKEY *key SCOPED_PKEY = key_new(err);
-    X509 *root SCOPED_X509 = key ? ca_make_root(key, now, err) : NULL;
-    if (!root || !key_to_pem(key, &text, err) || !to_pem(root, &text, err)) return false;
-    if (!file_write_atomic(path, buf_view(&text), 0600, err)) return false;
+    if (!ca_make(now, &text, &text, err) || !file_write_atomic(path, buf_view(&text), 0600, err)) return false;
     log_info("a new mesh root was made: %s", path);
     return true;
 }
 
-static bool read_pair(struct ca *ca, const char *path, struct err *err)
+static bool read_pair(struct ca *ca, struct str pair, struct err *err)
 {
-    struct buf text __attribute__((cleanup(key_wipe))) = {0};
-    if (!file_read(path, CERT_MAX_PEM, &text, err)) return false;
-    ca->key = key_of_pem(buf_view(&text), err);
-    ca->root = ca->key ? cert_of_pem(buf_view(&text), err) : NULL;
+    ca->key = key_of_pem(pair, err);
+    ca->root = ca->key ? cert_of_pem(pair, err) : NULL;
     return ca->root && to_pem(ca->root, &ca->root_pem, err);
 }
 
@@ -83,7 +85,7 @@ static bool check(struct ca *ca, int64_t now, struct err *err)
         ERR_clear_error();
         return err_set(err, "key and certificate do not belong together");
     }
-    return info.not_after > now || err_set(err, "the root certificate has ended; move the file away to get a new one");
+    return info.not_after > now || err_set(err, "the root certificate has ended; take it away to get a new one");
 }
 
 static bool load(struct ca *ca, const char *path, int64_t now, struct err *err)
@@ -92,7 +94,18 @@ static bool load(struct ca *ca, const char *path, int64_t now, struct err *err)
     if (stat(path, &st) < 0) return err_errno(err, errno, "%s", path);
     if (st.st_mode & 077)
         return err_set(err, "%s: others may read it; chmod 600 it, and replace the CA if they did", path);
-    return (read_pair(ca, path, err) && check(ca, now, err)) || err_wrap(err, "%s", path);
+    struct buf text __attribute__((cleanup(key_wipe))) = {0};
+    if (!file_read(path, CERT_MAX_PEM, &text, err)) return false;
+    return (read_pair(ca, buf_view(&text), err) && check(ca, now, err)) || err_wrap(err, "%s", path);
+}
+
+struct issuer *ca_of_pem(struct str pair, int64_t now, struct err *err)
+{
+    struct ca *ca = xcalloc(1, sizeof *ca);
+    ca->base.ops = &ca_ops;
+    if (read_pair(ca, pair, err) && check(ca, now, err)) return &ca->base;
+    ca_free(&ca->base);
+    return NULL;
 }
 
 struct issuer *ca_open(const char *dir, int64_t now, struct err *err)

@@ -66,7 +66,7 @@ static bool ask(struct own_cert *o, struct err *err)
     struct issue_request r = {
         .key = key,
         .csr = buf_view(&csr),
-        .dns = S(NAME_CONTROLLER_DNS),
+        .dns = o->opt.dns.n ? o->opt.dns : S(NAME_CONTROLLER_DNS),
         .now = clock_unix_s(),
         .validity = o->opt.validity_s,
     };

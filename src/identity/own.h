@@ -1,5 +1,5 @@
-/* own.h - the controller's own server certificate: issued to NAME_CONTROLLER_DNS, which no workload can get, and
- * renewed while it runs. */
+/* own.h - a server certificate of the controller's own, issued to a name that no workload can get, and renewed while
+ * it runs. */
 #pragma once
 #include "identity/issuer.h"
 #include "net/loop.h"
@@ -10,6 +10,7 @@ struct own_cert_options {
     struct mailbox *mail;    /* on the same loop */
     struct issuer *issuer;   /* borrowed */
     int64_t validity_s;      /* 0: a day */
+    struct str dns;          /* its name; empty: NAME_CONTROLLER_DNS. Lives on */
     /* A new key (PEM) and its chain. On the loop's thread; with an issuer that answers at once, the first time within
      * own_cert_new. The texts are wiped after the call. */
     void (*changed)(void *arg, struct str chain, struct str key);

@@ -159,6 +159,15 @@ static void on_signed(void *arg, const struct str *chain, const struct err *err)
     mailbox_post(j->s->thread->mail, job_answer, j);
 }
 
+/* Names of servers that are ours, whatever namespace, account and trust domain would spell them. */
+static bool is_own_name(const struct identity_service *s, struct str dns)
+{
+    if (str_eq_nocase(dns, S(NAME_CONTROLLER_DNS))) return true;
+    for (each(own, s->opt.own_names))
+        if (str_eq_nocase(dns, *own)) return true;
+    return false;
+}
+
 static void job_sign(struct job *j)
 {
     struct identity_service *s = j->s;
@@ -170,7 +179,7 @@ static void job_sign(struct job *j)
         .now = j->issued = clock_unix_s(),
         .validity = atomic_load(&s->validity_s),
     };
-    if (str_eq_nocase(r.dns, S(NAME_CONTROLLER_DNS))) {
+    if (is_own_name(s, r.dns)) {
         err_set(&j->err, "the identity %.*s is the controller's own name", STR_FMT(r.dns));
         job_fail(j, 403);
         return;

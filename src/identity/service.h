@@ -5,8 +5,8 @@
  *       400 the request is malformed, 401 the token is refused, 403 the pod is not one of ours (any more),
  *       429 too many requests, 503 ask again later
  *   GET /v1/bundle?after=ID   with a client certificate
- *       200 {"bundle", "bundle_id"} as soon as the bundle is another than ID; 204 when nothing changed for 30 s; at once
- *       with &wait=0, and when 256 others wait already (ask again in minutes)
+ *       200 {"bundle", "bundle_id"} as soon as the bundle is another than ID; 204 when nothing changed for 30 s; at
+ * once with &wait=0, and when 256 others wait already (ask again in minutes)
  *
  * The handler may run on any number of loop threads: it checks sizes and counts, and hands over to one thread of the
  * service's own, which has all its state. Bodies are limited by h2_handler.max_body before anything is parsed. */
@@ -30,8 +30,9 @@ struct identity_options {
     struct issuer *issuer;        /* borrowed, outlives the service */
     struct token_checker *tokens; /* borrowed, outlives the service */
     const char *trust_domain;     /* copied; NULL: NAME_TRUST_DOMAIN */
-    int64_t validity_s;           /* of certificates; 0: a day */
-    int64_t validity_min_s;       /* 0: 10 min; tests may go lower */
+    struct strs own_names;  /* of our servers, beside NAME_CONTROLLER_DNS: nobody is certified for them. Live on */
+    int64_t validity_s;     /* of certificates; 0: a day */
+    int64_t validity_min_s; /* 0: 10 min; tests may go lower */
     /* Is the pod in the mesh and alive? Called on the service's thread; must not block. POD_UNKNOWN is asked again for
      * up to 3 s. NULL: every pod is alive (tests). */
     enum pod_state (*pod_state)(void *arg, const struct token_subject *s);

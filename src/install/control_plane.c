@@ -36,7 +36,7 @@ static void add_flag(json_t *args, const char *flag, struct str value)
 static json_t *command(const struct render *r)
 {
     const struct install_osm *o = r->o;
-    json_t *c = json_pack("[s, s]", "osm", "controller");
+    json_t *c = json_pack("[s, s, s, s]", "osm", "controller", "--state", "/tmp/osm");
     add_flag(c, "--mesh-name", o->mesh);
     add_flag(c, "--osm-namespace", o->ns);
     add_flag(c, "--trust-domain", o->trust_domain);
@@ -44,8 +44,8 @@ static json_t *command(const struct render *r)
     add_flag(c, "--webhook-config-name", install_mutating_name(r->a, r->v));
     add_flag(c, "--validator-webhook-config", install_validating_name(r->a, r->v));
     add_flag(c, "--sidecar-image", o->image.ref);
-    for (each(range, o->pod_ranges)) add_flag(c, "--pod-range", *range);
-    for (each(range, o->service_ranges)) add_flag(c, "--service-range", *range);
+    add_flag(c, "--pod-range", str_join(r->a, o->pod_ranges, S(",")));
+    add_flag(c, "--service-range", str_join(r->a, o->service_ranges, S(",")));
     return c;
 }
 

@@ -4,8 +4,7 @@
 #pragma once
 #include "install/values.h"
 
-#define INSTALL_ACCOUNT        "osm-controller" /* ServiceAccount, Deployment and Service of the control plane */
-#define INSTALL_WEBHOOK_SECRET "osm-webhook-cert"
+#define INSTALL_ACCOUNT "osm-controller" /* ServiceAccount, Deployment and Service of the control plane */
 
 /* All objects in the order in which they are applied: namespace, definitions, accounts and rights, Services,
  * Deployment, webhooks, MeshConfig last. A new array. False with err when the values lack the image. */

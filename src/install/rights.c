@@ -95,12 +95,11 @@ static void add_cluster_role(struct render *r, struct str name)
     bind(r, "ClusterRole", STR_NULL, name);
 }
 
-/* In the control plane's own namespace: who leads, the CA, the webhooks' certificate. */
+/* In the control plane's own namespace: who leads, and the CA, of which the webhooks' certificates come, too. */
 static void add_own_role(struct render *r)
 {
     json_t *role = render_add(r, "rbac.authorization.k8s.io/v1", "Role", r->o->ns, S(INSTALL_ACCOUNT));
-    json_t *secrets = named_rule("core", "secrets", "get update patch", r->o->ca_secret);
-    json_array_append_new(json_object_get(secrets, "resourceNames"), json_string(INSTALL_WEBHOOK_SECRET));
+    json_t *secrets = named_rule("core", "secrets", "get", r->o->ca_secret);
     render_set(role, "rules",
                json_pack("[o, o, o]", rule("coordination.k8s.io", "leases", "get create update"), secrets,
                          rule("core", "secrets", "create")));

@@ -64,10 +64,12 @@ static int setup(void **state)
     struct err err = {0};
     *s = (struct state){.pki = pki_new(), .other = pki_new(), .a = arena_new()};
     SSL_CTX *tls = context(&s->pki);
-    s->server = admit_server_new(
-        &(struct admit_options){
-            .address = "127.0.0.1", .image = S("osm:1"), .controller = S("c:15128"), .generation = S("1"), .tls = tls},
-        &err);
+    s->server = admit_server_new(&(struct admit_options){.address = "127.0.0.1",
+                                                         .image = S("osm:1"),
+                                                         .controller = S("c:15128"),
+                                                         .generation = S("1"),
+                                                         .tls = {tls, tls}},
+                                 &err);
     SSL_CTX_free(tls);
     if (!s->server) fail_msg("%s", err.text);
     *state = s;
@@ -126,7 +128,7 @@ static void a_renewed_certificate_serves_new_connections(void **state)
     struct http_answer x;
     open_for_pods(s);
     SSL_CTX *tls = context(&s->other);
-    admit_server_set_tls(s->server, tls);
+    admit_server_set_tls(s->server, ADMIT_MUTATE, tls);
     SSL_CTX_free(tls);
     wait_for(s, &s->other, "\"patchType\"");
     assert_false(ask(s, &s->pki, a_pod(s), &x));
@@ -184,7 +186,8 @@ static void a_port_that_is_taken_is_named(void **state)
     struct state *s = *state;
     struct err err = {0};
     SSL_CTX *tls = context(&s->pki);
-    struct admit_options o = {.address = "127.0.0.1", .tls = tls, .inject_port = admit_server_inject_port(s->server)};
+    struct admit_options o = {
+        .address = "127.0.0.1", .tls = {tls, tls}, .inject_port = admit_server_inject_port(s->server)};
     assert_null(admit_server_new(&o, &err));
     assert_non_null(strstr(err.text, "the injection webhook"));
     SSL_CTX_free(tls);
