@@ -32,6 +32,8 @@ int verb_explain(int argc, char **argv);
 int verb_crds(int argc, char **argv);
 int verb_support(int argc, char **argv);
 int verb_version(int argc, char **argv);
+int verb_install(int argc, char **argv);
+int verb_uninstall(int argc, char **argv);
 int verb_controller(int argc, char **argv);
 int verb_agent(int argc, char **argv);
 int verb_capture(int argc, char **argv);

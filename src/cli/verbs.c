@@ -6,6 +6,8 @@
 const struct verb verbs[] = {
     {"local", "up|down|apply|delete|logs|exec|port-forward",
      "the mesh on this machine: a folder of manifests is the cluster", verb_local, false},
+    {"install", "--image REF", "the mesh into a Kubernetes cluster", verb_install, false},
+    {"uninstall", "mesh", "takes it out again", verb_uninstall, false},
     {"status", "[-w] [-o json]", "what runs, who calls whom, what is wrong", verb_status, false},
     {"wait", "[--for ready|accepted]", "until every pod is ready and every proxy has accepted the configuration",
      verb_wait, false},

@@ -1,0 +1,36 @@
+#include "cli/kube.h"
+
+enum { OPT_KUBECONFIG = 0x700, OPT_CONTEXT };
+
+static const struct argp_option options[] = {
+    {"kubeconfig", OPT_KUBECONFIG, "FILE", 0, "Instead of $KUBECONFIG and ~/.kube/config", 0},
+    {"context", OPT_CONTEXT, "NAME", 0, "Instead of the current context", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct kube_place *p = state->input;
+    switch (key) {
+    case OPT_KUBECONFIG:
+        p->kubeconfig = arg;
+        return 0;
+    case OPT_CONTEXT:
+        p->context = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp kube_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+struct kube_client *kube_connect(const struct kube_place *p, struct arena *a, struct err *err)
+{
+    struct kube_config_options from = kube_config_options_of_env();
+    struct kube_config config;
+    from.kubeconfig = p->kubeconfig;
+    from.context = p->context;
+    if (!kube_config_load(&from, a, &config, err)) return NULL;
+    return kube_client_new(NULL, &config, err);
+}

@@ -1,0 +1,43 @@
+/* apply.h - an installation in a cluster: what is there, bringing objects in, waiting, taking them out. Blocks: for
+ * verbs. */
+#pragma once
+#include "install/render.h"
+#include "kube/request.h"
+
+/* Field manager of what a person installs. */
+#define INSTALL_MANAGER "osm-install"
+
+/* One line of progress, without a line end. */
+typedef void install_say_fn(void *arg, struct str line);
+struct installer {
+    struct kube_client *client;
+    install_say_fn *say;
+    void *arg;
+};
+
+/* A control plane that runs in the cluster. Texts in the arena given. */
+struct install_found {
+    struct str mesh, ns, version;
+    bool is_archived;     /* it is Open Service Mesh's own */
+    bool enforces_single; /* it refuses other meshes in its cluster */
+};
+struct install_founds {
+    struct install_found *v;
+    size_t n;
+};
+/* All control planes, by namespace and mesh. */
+MUST bool install_find(struct installer *in, struct arena *a, struct install_founds *out, struct err *err);
+/* May |v| be installed, or installed again, beside what was found? One sentence why not. */
+MUST bool install_allowed(const struct install_values *v, const struct install_founds *found, struct err *err);
+
+/* The reference to an object that install_render makes; false for other kinds. Texts point into the object. */
+MUST bool install_ref(const json_t *object, struct kube_ref *out);
+/* Applies all in order; presets that are there stay as they are. Definitions are waited for before what needs them. The
+ * first failure ends it: calling it again goes on. */
+MUST bool install_apply(struct installer *in, const json_t *objects, struct err *err);
+/* Until the control plane is available and the API server trusts its webhooks, |timeout_s| at most. An image that
+ * cannot be pulled ends it at once. */
+MUST bool install_wait(struct installer *in, const struct install_values *v, int64_t timeout_s, struct err *err);
+/* Deletes all in reverse order, absent ones passed over; definitions only when |definitions|, the namespace only when
+ * |ns|. */
+MUST bool install_remove(struct installer *in, const json_t *objects, bool definitions, bool ns, struct err *err);
