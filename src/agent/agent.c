@@ -127,6 +127,7 @@ static bool write_bootstrap(struct agent *g, struct err *err)
         .namespace = g->o.ns,
         .kind = g->o.workload_kind,
         .name = g->o.workload_name,
+        .zone = g->o.zone,
         .certificate_file = str_of(agent_path(&g->o, g->arena, FILE_SDS_CERTIFICATE)),
         .bundle_file = str_of(agent_path(&g->o, g->arena, FILE_SDS_BUNDLE)),
         .admin_socket = str_of(g->admin_socket),

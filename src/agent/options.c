@@ -86,6 +86,7 @@ static void from_environment(struct agent_options *o)
     o->sa = env("SERVICE_ACCOUNT");
     o->workload_kind = env("WORKLOAD_KIND");
     o->workload_name = env("WORKLOAD_NAME");
+    o->zone = env("OSM_ZONE");
     o->probes = getenv("OSM_PROBES");
     o->envoy_log_level = env_or("OSM_ENVOY_LOG_LEVEL", "warn");
     o->envoy = env_or("ENVOY", "envoy");

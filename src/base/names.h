@@ -33,6 +33,7 @@ enum { UID_SIDECAR = 1500 };
 #define LABEL_IGNORE                  "openservicemesh.io/ignore"
 #define LABEL_CONTROL_PLANE           "control-plane"
 #define LABEL_PROXY_UUID              "osm-proxy-uuid"
+#define LABEL_ZONE                    "topology.kubernetes.io/zone"
 #define LABEL_POD_SECURITY            "pod-security.kubernetes.io/enforce"
 #define ANNOTATION_INJECT             "openservicemesh.io/sidecar-injection"
 #define ANNOTATION_METRICS            "openservicemesh.io/metrics"

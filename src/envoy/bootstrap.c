@@ -31,11 +31,15 @@ static json_t *cluster_name(const struct envoy_bootstrap *b)
     return text(name.n ? str_fmt(a, "%.*s.%.*s", STR_FMT(name), STR_FMT(b->namespace)) : STR_NULL, NAME_MESH);
 }
 
+#define CLUSTER_OWN_ZONE "own-zone"
+
 static json_t *node(const struct envoy_bootstrap *b)
 {
-    return PACK("{s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "id", text(b->node_id, ""), "cluster", cluster_name(b),
-                "metadata", "kind", text(b->kind, ""), "name", text(b->name, ""), "namespace", text(b->namespace, ""),
-                "pod", text(b->pod, ""));
+    json_t *j = PACK("{s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "id", text(b->node_id, ""), "cluster", cluster_name(b),
+                     "metadata", "kind", text(b->kind, ""), "name", text(b->name, ""), "namespace",
+                     text(b->namespace, ""), "pod", text(b->pod, ""));
+    if (b->zone.n) json_object_set_new(j, "locality", PACK("{s:o}", "zone", text(b->zone, "")));
+    return j;
 }
 
 static json_t *admin(const struct envoy_bootstrap *b)
@@ -168,6 +172,24 @@ static json_t *bind_with_mark(int64_t mark)
                 "state", "STATE_PREBIND");
 }
 
+/* Envoy prefers its own zone only if it finds itself in a cluster of its like. Nobody ever calls it. */
+static json_t *zone_cluster(const struct envoy_bootstrap *b)
+{
+    json_t *self = PACK("{s:{s:{s:{s:s, s:i}}}}", "endpoint", "address", "socket_address", "address", "127.0.0.1",
+                        "port_value", 1);
+    json_t *here = PACK("{s:{s:o}, s:[o]}", "locality", "zone", text(b->zone, ""), "lb_endpoints", self);
+    return PACK("{s:s, s:s, s:{s:s, s:[o]}}", "name", CLUSTER_OWN_ZONE, "type", "STATIC", "load_assignment",
+                "cluster_name", CLUSTER_OWN_ZONE, "endpoints", here);
+}
+
+static json_t *cluster_manager(const struct envoy_bootstrap *b)
+{
+    json_t *j = json_object();
+    if (b->mark) json_object_set_new(j, "upstream_bind_config", bind_with_mark(b->mark));
+    if (b->zone.n) json_object_set_new(j, "local_cluster_name", json_string(CLUSTER_OWN_ZONE));
+    return j;
+}
+
 static json_t *bootstrap(const struct envoy_bootstrap *b)
 {
     json_t *j =
@@ -180,8 +202,9 @@ static json_t *bootstrap(const struct envoy_bootstrap *b)
     json_object_set_new(j, "stats_eviction_interval", json_string("3600s"));
     json_object_set_new(j, "memory_allocator_manager",
                         PACK("{s:i, s:s}", "bytes_to_release", 1 << 20, "memory_release_interval", "10s"));
-    if (b->mark)
-        json_object_set_new(j, "cluster_manager", PACK("{s:o}", "upstream_bind_config", bind_with_mark(b->mark)));
+    if (b->mark || b->zone.n) json_object_set_new(j, "cluster_manager", cluster_manager(b));
+    if (b->zone.n)
+        json_array_append_new(json_object_get(json_object_get(j, "static_resources"), "clusters"), zone_cluster(b));
     return j;
 }
 

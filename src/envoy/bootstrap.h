@@ -7,6 +7,7 @@ struct envoy_bootstrap {
     struct str node_id;            /* pod uid */
     struct str pod, namespace;     /* node metadata */
     struct str kind, name;         /* of the workload that owns the pod; may be empty */
+    struct str zone;               /* where the pod is; may be empty */
     struct str controller_address; /* numeric, or a name that is then looked up in DNS */
     int64_t controller_port;       /* 0: PORT_XDS */
     struct str controller_dns;     /* DNS SAN that the controller's certificate must have */

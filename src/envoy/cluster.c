@@ -84,6 +84,7 @@ void encode_cluster(struct encoder *e, const struct plan_cluster *p, bool health
     PbCluster *c = p->original_dst ? original_dst(e->a, p->name) : by_eds(e->a, p->name);
     c->transport_socket = encode_tls_upstream(e, p);
     encode_connection(e->a, c, &p->connection);
+    encode_balance(e->a, c, &p->balance);
     /* Of headless Services the client chooses the pod by its address: nobody would be told. */
     if (health_checks && !p->original_dst) PB_ADD(e->a, c, health_checks, encode_health_check(e->a, p));
     if (encode_is_http(p->protocol)) encode_http_upstream(e->a, c, &p->connection);

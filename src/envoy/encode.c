@@ -82,6 +82,7 @@ void envoy_encode_inbound(struct arena *a, const struct plan_inbound *p, const s
     for (each(chain, p->chains))
         if (encode_is_open(chain) && chain->route_config.n) encode_inbound_route(&e, chain);
     for (each(i, p->ingress)) encode_ingress_route(&e, i);
+    for (each(s, p->counters)) encode_outside_cluster(&e, s);
     finish(out);
 }
 

@@ -10,6 +10,8 @@
 #define FILTER_AUTHZ        "envoy.filters.http.ext_authz"
 #define FILTER_HEALTH       "envoy.filters.http.health_check"
 #define FILTER_FORWARD      "envoy.filters.http.dynamic_forward_proxy"
+#define FILTER_LOCAL_LIMIT  "envoy.filters.http.local_ratelimit"
+#define FILTER_GLOBAL_LIMIT "envoy.filters.http.ratelimit"
 #define FILTER_ROUTER       "envoy.filters.http.router"
 #define SOCKET_TLS          "envoy.transport_sockets.tls"
 #define LISTENER_CAPTURE    "capture"
@@ -99,18 +101,32 @@ PbHttpFilter *encode_http_filter(struct arena *a, const char *name, const Protob
 struct http_options {
     enum direction direction; /* inbound: RBAC, denying all that the route configuration does not allow */
     struct str route_config;
-    struct str service;         /* "ns/svc", for statistics */
-    bool path_rules;            /* policy looks at paths */
-    bool may_stream;            /* inbound: gRPC */
-    bool from_mesh;             /* inbound: callers are proxies, whose health checks are answered */
+    struct str service;               /* "ns/svc", for statistics */
+    bool path_rules;                  /* policy looks at paths */
+    bool may_stream;                  /* inbound: gRPC */
+    bool from_mesh;                   /* inbound: callers are proxies, whose health checks are answered */
+    const struct plan_limits *limits; /* inbound */
     const struct strs *by_host; /* egress: the proxy resolves the host, never to these ranges; NULL: it does not */
 };
 PbFilter *encode_http(struct encoder *e, const struct http_options *o);
+PbHttpFilter *encode_http_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
 /* tcp.c */
 /* By weight; the share that is denied, or everything when there are no clusters, is closed. */
 PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l);
 PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, struct encoded_logs logs);
 PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
+
+/* limit.c: rate limits of an inbound or ingress chain. Three places, one for each life: connection filters in front of
+ * all others, HTTP filters behind access (encode_http does it), and the numbers in the route configuration, where a
+ * change cuts no connection. */
+void encode_connection_limits(struct encoder *e, PbFilterChain *chain, const struct plan_limits *l);
+void encode_request_filters(struct encoder *e, PbHcm *m, const struct plan_limits *l);
+/* What holds for all paths. */
+void encode_host_limits(struct arena *a, PbVirtualHost *host, const struct plan_limits *l);
+/* Narrows a route to the path and gives it its limits. */
+void encode_path_limit(struct arena *a, PbRoute *route, const struct plan_path_limit *p);
+/* balance.c: which endpoints are called. */
+void encode_balance(struct arena *a, PbCluster *c, const struct plan_balance *b);
 
 /* Is there a chain at all? HTTP always (it answers 403), TCP only for somebody. */
 bool encode_is_open(const struct plan_chain *p);
@@ -132,8 +148,14 @@ void encode_capture_listener(struct encoder *e, const struct plan_base *b);
 void encode_inbound_listener(struct encoder *e, const struct plan_inbound *in);
 void encode_outbound_route(struct encoder *e, const struct plan_route_config *r);
 void encode_inbound_route(struct encoder *e, const struct plan_chain *chain);
-/* All paths to the application, for those whom |access| lets in. */
-void encode_local_route(struct encoder *e, struct str name, struct str cluster, PbRbac *access, struct str origin);
+/* All paths to the application, for those whom |access| lets in, as often as |limits| allow. */
+struct local_route {
+    struct str name, cluster;
+    PbRbac *access;
+    const struct plan_limits *limits;
+    struct str origin;
+};
+void encode_local_route(struct encoder *e, const struct local_route *l);
 
 /* ingress.c: callers outside the mesh. */
 void encode_ingress_chains(struct encoder *e, const struct plan_inbound *in, PbListener *m);

@@ -34,14 +34,42 @@ static PbLbEndpoint *endpoint(struct arena *a, const struct plan_endpoint *p)
     return m;
 }
 
+struct zone {
+    struct str name;
+    PbLocalityEndpoints *endpoints;
+};
+
+static PbLocalityEndpoints *locality(struct arena *a, struct str zone)
+{
+    PbLocalityEndpoints *m = NEW(a, LocalityEndpoints);
+    if (!zone.n) return m;
+    m->locality = NEW(a, Locality);
+    m->locality->zone = pb_str(a, zone);
+    return m;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return str_cmp(((const struct zone *)a)->name, ((const struct zone *)b)->name);
+}
+
 PbAssignment *encode_endpoints(struct arena *a, struct str cluster, const struct plan_endpoint *v, size_t n)
 {
     PbAssignment *m = NEW(a, Assignment);
     m->cluster_name = pb_str(a, cluster);
-    if (!n) return m;
-    PbLocalityEndpoints *all = NEW(a, LocalityEndpoints);
-    for (const struct plan_endpoint *p = v; p < v + n; p++) PB_ADD(a, all, lb_endpoints, endpoint(a, p));
-    PB_ADD(a, m, endpoints, all);
+    LIST(struct zone) zones = {0};
+    for (const struct plan_endpoint *p = v; p < v + n; p++) {
+        PbLocalityEndpoints *in = NULL;
+        for (each(z, zones))
+            if (str_eq(z->name, p->zone)) in = z->endpoints;
+        if (!in) {
+            in = locality(a, p->zone);
+            list_push(a, &zones, ((struct zone){p->zone, in}));
+        }
+        PB_ADD(a, in, lb_endpoints, endpoint(a, p));
+    }
+    list_sort(&zones, by_name);
+    for (each(z, zones)) PB_ADD(a, m, endpoints, z->endpoints);
     return m;
 }
 

@@ -46,6 +46,7 @@ static void inbound_filters(struct encoder *e, const struct http_options *o, PbH
 {
     if (sees_checks(e, o)) PB_ADD(e->a, m, http_filters, encode_health_filter(e->a));
     PB_ADD(e->a, m, http_filters, deny_all(e->a));
+    encode_request_filters(e, m, o->limits);
     if (e->hop->authz.server.cluster.n) PB_ADD(e->a, m, http_filters, encode_authz(e, o->may_stream));
 }
 

@@ -41,10 +41,12 @@ static PbChainMatch *match(struct arena *a, const struct plan_ingress *p, struct
 
 static PbFilterChain *chain(struct encoder *e, const struct plan_ingress *p, struct str name, struct strs server_names)
 {
-    struct http_options o = {.direction = DIR_INBOUND, .route_config = p->route_config, .service = p->service};
+    struct http_options o = {
+        .direction = DIR_INBOUND, .route_config = p->route_config, .service = p->service, .limits = &p->limits};
     PbFilterChain *m = NEW(e->a, FilterChain);
     m->name = pb_str(e->a, name);
     m->filter_chain_match = match(e->a, p, server_names);
+    encode_connection_limits(e, m, &p->limits);
     PB_ADD(e->a, m, filters, encode_http(e, &o));
     if (p->tls) m->transport_socket = encode_tls_ingress(e, p);
     return m;
@@ -127,5 +129,9 @@ static PbRbac *access(struct arena *a, const struct plan_ingress *p)
 
 void encode_ingress_route(struct encoder *e, const struct plan_ingress *p)
 {
-    encode_local_route(e, p->route_config, p->local_cluster, access(e->a, p), p->origin);
+    encode_local_route(e, &(struct local_route){.name = p->route_config,
+                                                .cluster = p->local_cluster,
+                                                .access = access(e->a, p),
+                                                .limits = &p->limits,
+                                                .origin = p->origin});
 }

@@ -169,7 +169,7 @@ static bool is_map(const ProtobufCFieldDescriptor *f)
     const ProtobufCMessageDescriptor *d = f->descriptor;
     struct str name = str_of(d->name);
     return f->label == PROTOBUF_C_LABEL_REPEATED && d->n_fields == 2 && str_ends(name, S("Entry")) &&
-           !strcmp(d->fields[0].name, "key") && !strcmp(d->fields[1].name, "value");
+           !str_ends(name, S(".Entry")) && !strcmp(d->fields[0].name, "key") && !strcmp(d->fields[1].name, "value");
 }
 
 static void print_map(struct printer *p, ProtobufCMessage *const *entries, size_t n)

@@ -119,6 +119,7 @@ static void http_chain(struct encoder *e, const struct plan_chain *p, PbFilterCh
         .path_rules = has_path_rules(p),
         .may_stream = p->protocol == PLAN_GRPC,
         .from_mesh = true,
+        .limits = &p->limits,
     };
     PB_ADD(e->a, m, filters, encode_http(e, &o));
     m->transport_socket = encode_tls_downstream(e, NULL);
@@ -134,6 +135,7 @@ static PbFilterChain *inbound_chain(struct encoder *e, const struct plan_chain *
     PbFilterChain *m = NEW(e->a, FilterChain);
     m->name = pb_str(e->a, p->name);
     m->filter_chain_match = chain_match(e->a, p);
+    encode_connection_limits(e, m, &p->limits);
     (encode_is_http(p->protocol) ? http_chain : tcp_chain)(e, p, m);
     return m;
 }

@@ -44,6 +44,13 @@ PbU32 *pb_u32(struct arena *a, uint32_t v)
     return m;
 }
 
+PbU64 *pb_u64(struct arena *a, uint64_t v)
+{
+    PbU64 *m = NEW(a, U64);
+    m->value = v;
+    return m;
+}
+
 PbBool *pb_bool(struct arena *a, bool v)
 {
     PbBool *m = NEW(a, Bool);

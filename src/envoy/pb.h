@@ -6,6 +6,7 @@
 #include "envoy/config/accesslog/v3/accesslog.pb-c.h"
 #include "envoy/config/cluster/v3/circuit_breaker.pb-c.h"
 #include "envoy/config/cluster/v3/cluster.pb-c.h"
+#include "envoy/config/cluster/v3/outlier_detection.pb-c.h"
 #include "envoy/config/core/v3/address.pb-c.h"
 #include "envoy/config/core/v3/base.pb-c.h"
 #include "envoy/config/core/v3/config_source.pb-c.h"
@@ -19,6 +20,7 @@
 #include "envoy/config/endpoint/v3/endpoint_components.pb-c.h"
 #include "envoy/config/listener/v3/listener.pb-c.h"
 #include "envoy/config/listener/v3/listener_components.pb-c.h"
+#include "envoy/config/ratelimit/v3/rls.pb-c.h"
 #include "envoy/config/rbac/v3/rbac.pb-c.h"
 #include "envoy/config/route/v3/route.pb-c.h"
 #include "envoy/config/route/v3/route_components.pb-c.h"
@@ -32,16 +34,24 @@
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
 #include "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.pb-c.h"
 #include "envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache.pb-c.h"
+#include "envoy/extensions/common/ratelimit/v3/ratelimit.pb-c.h"
 #include "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.pb-c.h"
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb-c.h"
+#include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
+#include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb-c.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
+#include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb-c.h"
+#include "envoy/extensions/filters/network/ratelimit/v3/rate_limit.pb-c.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/common/v3/common.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb-c.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb-c.h"
 #include "envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/common.pb-c.h"
@@ -52,8 +62,11 @@
 #include "envoy/type/matcher/v3/path.pb-c.h"
 #include "envoy/type/matcher/v3/regex.pb-c.h"
 #include "envoy/type/matcher/v3/string.pb-c.h"
+#include "envoy/type/v3/hash_policy.pb-c.h"
+#include "envoy/type/v3/http_status.pb-c.h"
 #include "envoy/type/v3/percent.pb-c.h"
 #include "envoy/type/v3/scope.pb-c.h"
+#include "envoy/type/v3/token_bucket.pb-c.h"
 #include "google/protobuf/any.pb-c.h"
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
@@ -194,6 +207,41 @@
     X(BodySettings, Envoy__Extensions__Filters__Http__ExtAuthz__V3__BufferSettings, envoy__extensions__filters__http__ext_authz__v3__buffer_settings) \
     X(HealthFilter, Envoy__Extensions__Filters__Http__HealthCheck__V3__HealthCheck, envoy__extensions__filters__http__health_check__v3__health_check) \
     X(ExplicitHttp, Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__ExplicitHttpConfig, envoy__extensions__upstreams__http__v3__http_protocol_options__explicit_http_config) \
+    X(Locality, Envoy__Config__Core__V3__Locality, envoy__config__core__v3__locality) \
+    X(TokenBucket, Envoy__Type__V3__TokenBucket, envoy__type__v3__token_bucket) \
+    X(HttpStatus, Envoy__Type__V3__HttpStatus, envoy__type__v3__http_status) \
+    X(TcpHash, Envoy__Type__V3__HashPolicy, envoy__type__v3__hash_policy) \
+    X(TcpHashSource, Envoy__Type__V3__HashPolicy__SourceIp, envoy__type__v3__hash_policy__source_ip) \
+    X(RateLimitService, Envoy__Config__Ratelimit__V3__RateLimitServiceConfig, envoy__config__ratelimit__v3__rate_limit_service_config) \
+    X(Outlier, Envoy__Config__Cluster__V3__OutlierDetection, envoy__config__cluster__v3__outlier_detection) \
+    X(CommonLb, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig, envoy__config__cluster__v3__cluster__common_lb_config) \
+    X(LbPolicies, Envoy__Config__Cluster__V3__LoadBalancingPolicy, envoy__config__cluster__v3__load_balancing_policy) \
+    X(LbPolicy, Envoy__Config__Cluster__V3__LoadBalancingPolicy__Policy, envoy__config__cluster__v3__load_balancing_policy__policy) \
+    X(RetryPolicy, Envoy__Config__Route__V3__RetryPolicy, envoy__config__route__v3__retry_policy) \
+    X(RetryBackOff, Envoy__Config__Route__V3__RetryPolicy__RetryBackOff, envoy__config__route__v3__retry_policy__retry_back_off) \
+    X(Hash, Envoy__Config__Route__V3__RouteAction__HashPolicy, envoy__config__route__v3__route_action__hash_policy) \
+    X(HashHeader, Envoy__Config__Route__V3__RouteAction__HashPolicy__Header, envoy__config__route__v3__route_action__hash_policy__header) \
+    X(HashCookie, Envoy__Config__Route__V3__RouteAction__HashPolicy__Cookie, envoy__config__route__v3__route_action__hash_policy__cookie) \
+    X(HashConnection, Envoy__Config__Route__V3__RouteAction__HashPolicy__ConnectionProperties, envoy__config__route__v3__route_action__hash_policy__connection_properties) \
+    X(RouteLimit, Envoy__Config__Route__V3__RateLimit, envoy__config__route__v3__rate_limit) \
+    X(LimitAction, Envoy__Config__Route__V3__RateLimit__Action, envoy__config__route__v3__rate_limit__action) \
+    X(LimitHeaders, Envoy__Config__Route__V3__RateLimit__Action__RequestHeaders, envoy__config__route__v3__rate_limit__action__request_headers) \
+    X(LimitAddress, Envoy__Config__Route__V3__RateLimit__Action__RemoteAddress, envoy__config__route__v3__rate_limit__action__remote_address) \
+    X(LimitKey, Envoy__Config__Route__V3__RateLimit__Action__GenericKey, envoy__config__route__v3__rate_limit__action__generic_key) \
+    X(LimitMatch, Envoy__Config__Route__V3__RateLimit__Action__HeaderValueMatch, envoy__config__route__v3__rate_limit__action__header_value_match) \
+    X(Descriptor, Envoy__Extensions__Common__Ratelimit__V3__RateLimitDescriptor, envoy__extensions__common__ratelimit__v3__rate_limit_descriptor) \
+    X(DescriptorEntry, Envoy__Extensions__Common__Ratelimit__V3__RateLimitDescriptor__Entry, envoy__extensions__common__ratelimit__v3__rate_limit_descriptor__entry) \
+    X(HttpLocalLimit, Envoy__Extensions__Filters__Http__LocalRatelimit__V3__LocalRateLimit, envoy__extensions__filters__http__local_ratelimit__v3__local_rate_limit) \
+    X(HttpLimit, Envoy__Extensions__Filters__Http__Ratelimit__V3__RateLimit, envoy__extensions__filters__http__ratelimit__v3__rate_limit) \
+    X(TcpLocalLimit, Envoy__Extensions__Filters__Network__LocalRatelimit__V3__LocalRateLimit, envoy__extensions__filters__network__local_ratelimit__v3__local_rate_limit) \
+    X(TcpLimit, Envoy__Extensions__Filters__Network__Ratelimit__V3__RateLimit, envoy__extensions__filters__network__ratelimit__v3__rate_limit) \
+    X(LocalityLb, Envoy__Extensions__LoadBalancingPolicies__Common__V3__LocalityLbConfig, envoy__extensions__load_balancing_policies__common__v3__locality_lb_config) \
+    X(ZoneLb, Envoy__Extensions__LoadBalancingPolicies__Common__V3__LocalityLbConfig__ZoneAwareLbConfig, envoy__extensions__load_balancing_policies__common__v3__locality_lb_config__zone_aware_lb_config) \
+    X(ForceZone, Envoy__Extensions__LoadBalancingPolicies__Common__V3__LocalityLbConfig__ZoneAwareLbConfig__ForceLocalZone, envoy__extensions__load_balancing_policies__common__v3__locality_lb_config__zone_aware_lb_config__force_local_zone) \
+    X(HashLb, Envoy__Extensions__LoadBalancingPolicies__Common__V3__ConsistentHashingLbConfig, envoy__extensions__load_balancing_policies__common__v3__consistent_hashing_lb_config) \
+    X(RoundRobin, Envoy__Extensions__LoadBalancingPolicies__RoundRobin__V3__RoundRobin, envoy__extensions__load_balancing_policies__round_robin__v3__round_robin) \
+    X(Maglev, Envoy__Extensions__LoadBalancingPolicies__Maglev__V3__Maglev, envoy__extensions__load_balancing_policies__maglev__v3__maglev) \
+    X(HostConfigEntry, Envoy__Config__Route__V3__VirtualHost__TypedPerFilterConfigEntry, envoy__config__route__v3__virtual_host__typed_per_filter_config_entry) \
     X(PolicyEntry, Envoy__Config__Rbac__V3__RBAC__PoliciesEntry, envoy__config__rbac__v3__rbac__policies_entry) \
     X(RouteConfigEntry, Envoy__Config__Route__V3__RouteConfiguration__TypedPerFilterConfigEntry, envoy__config__route__v3__route_configuration__typed_per_filter_config_entry) \
     X(ClusterOption, Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry, envoy__config__cluster__v3__cluster__typed_extension_protocol_options_entry)
@@ -227,6 +275,7 @@ PbAny *pb_any(struct arena *a, const ProtobufCMessage *m);
 
 /* Wrapped scalars. |seconds| and |ns| may be 0. */
 PbU32 *pb_u32(struct arena *a, uint32_t v);
+PbU64 *pb_u64(struct arena *a, uint64_t v);
 PbBool *pb_bool(struct arena *a, bool v);
 PbDuration *pb_seconds(struct arena *a, int64_t seconds);
 PbDuration *pb_duration(struct arena *a, int64_t ns);

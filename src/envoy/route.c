@@ -33,6 +33,24 @@ void encode_forward(struct arena *a, PbRoute *r, const struct plan_weight *v, si
     PB_ONE(r, route, to);
 }
 
+static PbRetryPolicy *retry(struct arena *a, const struct plan_retry *p)
+{
+    PbRetryPolicy *m = NEW(a, RetryPolicy);
+    m->retry_on = pb_str(a, p->on);
+    m->num_retries = pb_u32(a, (uint32_t)p->n);
+    if (p->per_try_ns) m->per_try_timeout = pb_duration(a, p->per_try_ns);
+    m->retry_back_off = NEW(a, RetryBackOff);
+    m->retry_back_off->base_interval = pb_duration(a, p->backoff_ns);
+    return m;
+}
+
+static void wait_and_repeat(struct arena *a, PbRouteAction *to, const struct plan_route_config *p)
+{
+    if (p->timeouts.request_ns) to->timeout = pb_duration(a, p->timeouts.request_ns);
+    if (p->timeouts.idle_ns) to->idle_timeout = pb_duration(a, p->timeouts.idle_ns);
+    if (p->retry) to->retry_policy = retry(a, p->retry);
+}
+
 static PbRoute *any_path(struct arena *a)
 {
     PbRoute *r = NEW(a, Route);
@@ -86,10 +104,12 @@ static void outbound_routes(struct arena *a, PbVirtualHost *host, const struct p
         if (!p->clusters.n) return;
     }
     PbRoute *rest = any_path(a);
-    if (p->clusters.n)
+    if (p->clusters.n) {
         encode_forward(a, rest, p->clusters.v, p->clusters.n);
-    else
+        wait_and_repeat(a, rest->route, p);
+    } else {
         encode_answer(a, rest, 503, "no_backend");
+    }
     PB_ADD(a, host, routes, rest);
 }
 
@@ -117,21 +137,36 @@ static void add_access(struct arena *a, PbRouteConfig *m, PbRbac *access)
     PB_ADD(a, m, typed_per_filter_config, entry);
 }
 
-void encode_local_route(struct encoder *e, struct str name, struct str cluster, PbRbac *access, struct str origin)
+static PbRoute *local_route(struct arena *a, struct str cluster)
 {
     struct plan_weight local = {.cluster = cluster, .weight = 1};
+    PbRoute *r = any_path(a);
+    encode_forward(a, r, &local, 1);
+    return r;
+}
+
+void encode_local_route(struct encoder *e, const struct local_route *l)
+{
     PbVirtualHost *host = only_host(e->a);
-    PbRoute *route = any_path(e->a);
-    encode_forward(e->a, route, &local, 1);
-    PB_ADD(e->a, host, routes, route);
-    PbRouteConfig *m = route_config(e->a, name, host);
-    add_access(e->a, m, access);
-    struct envoy_resource r = {.type = ENVOY_ROUTE, .name = name, .origin = origin};
-    list_push(e->a, &r.clusters, cluster);
+    for (size_t i = 0; i < l->limits->paths.n; i++) {
+        PbRoute *r = local_route(e->a, l->cluster);
+        encode_path_limit(e->a, r, &l->limits->paths.v[i]);
+        PB_ADD(e->a, host, routes, r);
+    }
+    PB_ADD(e->a, host, routes, local_route(e->a, l->cluster));
+    encode_host_limits(e->a, host, l->limits);
+    PbRouteConfig *m = route_config(e->a, l->name, host);
+    add_access(e->a, m, l->access);
+    struct envoy_resource r = {.type = ENVOY_ROUTE, .name = l->name, .origin = l->origin};
+    list_push(e->a, &r.clusters, l->cluster);
     encode_resource(e, &m->base, r);
 }
 
 void encode_inbound_route(struct encoder *e, const struct plan_chain *chain)
 {
-    encode_local_route(e, chain->route_config, chain->local_cluster, encode_http_rbac(e->a, chain), chain->origin);
+    encode_local_route(e, &(struct local_route){.name = chain->route_config,
+                                                .cluster = chain->local_cluster,
+                                                .access = encode_http_rbac(e->a, chain),
+                                                .limits = &chain->limits,
+                                                .origin = chain->origin});
 }

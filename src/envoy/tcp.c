@@ -35,8 +35,12 @@ static struct str destination(const struct plan_listener *l)
 PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l)
 {
     struct str only = destination(l);
-    if (only.n) return encode_tcp(e, "outbound", only, encode_request_logs(e));
     PbTcpProxy *m = proxy(e, "outbound", encode_request_logs(e));
+    if (l->idle_ns) m->idle_timeout = pb_duration(e->a, l->idle_ns);
+    if (only.n) {
+        PB_ONE(m, cluster, pb_str(e->a, only));
+        return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
+    }
     PbTcpWeightedCluster *all = NEW(e->a, TcpWeightedCluster);
     for (each(w, l->clusters)) PB_ADD(e->a, all, clusters, weight(e->a, w->cluster, w->weight));
     if (l->denied) PB_ADD(e->a, all, clusters, weight(e->a, S(CLUSTER_NONE), l->denied));

@@ -93,9 +93,10 @@ static json_t *sidecar_env(const json_t *pod, const struct inject_settings *set,
     struct str kind, name;
     workload_of(pod, &kind, &name);
     json_t *env =
-        json_pack("[o, o, o, o, o]", field_env("POD_UID", "metadata.uid"), field_env("POD_NAME", "metadata.name"),
+        json_pack("[o, o, o, o, o, o]", field_env("POD_UID", "metadata.uid"), field_env("POD_NAME", "metadata.name"),
                   field_env("POD_NAMESPACE", "metadata.namespace"), field_env("POD_IP", "status.podIP"),
-                  field_env("SERVICE_ACCOUNT", "spec.serviceAccountName"));
+                  field_env("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+                  field_env("OSM_ZONE", "metadata.labels['" LABEL_ZONE "']"));
     json_array_append_new(env, text_env("WORKLOAD_KIND", inject_string(kind)));
     /* With generateName the pod's name is not known yet. */
     json_array_append_new(env, name.n ? text_env("WORKLOAD_NAME", inject_string(name))

@@ -63,8 +63,8 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_EGRESS] = K("Egress", "egresses", NULL, POLICY, KIND_MESH, egress, "v1alpha1"),
     [KIND_INGRESS_BACKEND] =
         K("IngressBackend", "ingressbackends", NULL, POLICY, KIND_MESH, ingress_backend, "v1alpha1"),
-    [KIND_RETRY] = K("Retry", "retries", NULL, POLICY, LATER, retry, "v1alpha1"),
-    [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, LATER,
+    [KIND_RETRY] = K("Retry", "retries", NULL, POLICY, KIND_MESH, retry, "v1alpha1"),
+    [KIND_UPSTREAM_TRAFFIC_SETTING] = K("UpstreamTrafficSetting", "upstreamtrafficsettings", NULL, POLICY, KIND_MESH,
                                         upstream_traffic_setting, "v1alpha1"),
     [KIND_TELEMETRY] = K("Telemetry", "telemetries", NULL, POLICY, KIND_MESH, telemetry, "v1alpha1"),
 };

@@ -172,7 +172,7 @@ static const struct field feature_fields[] = {
     F(ingress_policy, "enableIngressBackendPolicy", F_BOOL, .def = "true", .doc = "No effect: it never had one."),
     F(health_checks, "enableEnvoyActiveHealthChecks", F_BOOL,
       .doc = "Whether proxies ask the sidecars of the pods they call every 10 s whether they answer."),
-    F(retry, "enableRetryPolicy", F_BOOL, .flags = LATER, .doc = "Whether Retry policies hold."),
+    F(retry, "enableRetryPolicy", F_BOOL, .doc = "Whether Retry policies hold."),
     F(mesh_root_certificate, "enableMeshRootCertificate", F_BOOL, .flags = LATER,
       .doc = "Whether MeshRootCertificates say who signs."),
 };

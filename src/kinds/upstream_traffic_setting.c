@@ -1,39 +1,77 @@
 #include "kinds/upstream_traffic_setting.h"
 
-#define U32    .min = 0, .max = UINT32_MAX
-#define STATUS .min = 400, .max = 599, .def = "429"
-#define GIVEN  FIELD_REQUIRED | FIELD_NOT_EMPTY
-#define MS     1000000
-#define HOUR   3600000000000
+#define U32          .min = 0, .max = UINT32_MAX
+#define POSITIVE     .min = 1, .max = UINT32_MAX
+#define STATUS       .min = 400, .max = 599, .def = "429"
+#define GIVEN        FIELD_REQUIRED | FIELD_NOT_EMPTY
+#define MS           1000000
+#define HOUR         3600000000000
+#define DAY          (24 * HOUR)
+#define YEAR         (366 * DAY)
+#define HEADER_NAME  "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+#define MATCHED_NAME ":?" HEADER_NAME
+#define HEADER_VALUE "[^\\x00-\\x08\\x0a-\\x1f\\x7f]*"
 static const char *const units[] = {"second", "minute", "hour", NULL};
 
+/* Envoy answers with no other. */
+static bool is_status(int64_t n)
+{
+    static const int64_t others[] = {421, 422, 423, 424, 426, 428, 429, 431, 510, 511};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i] == n) return true;
+    return (n >= 400 && n <= 417) || (n >= 500 && n <= 508);
+}
+
+static void check_status(int64_t status, struct arena *a, struct problems *out)
+{
+    if (!is_status(status))
+        problem_add(a, out, true, NULL, S("responseStatusCode"),
+                    "%lld is no status of HTTP: use one such as 429 or 503", (long long)status);
+}
+
+/* The pseudo headers and the host say where a message goes. */
+static void check_header(const void *v, struct arena *a, struct problems *out)
+{
+    const struct named_value *h = v;
+    if (str_eq_nocase(h->name, S("host")))
+        problem_add(a, out, true, NULL, S("name"), "the header host cannot be set in an answer: use another name");
+}
+
 static const struct field named_fields[] = {
-    FIELD(struct named_value, name, "name", F_STR, .flags = GIVEN, .doc = "Name of the header."),
-    FIELD(struct named_value, value, "value", F_STR, .flags = FIELD_REQUIRED, .doc = "Its value."),
+    FIELD(struct named_value, name, "name", F_STR, .flags = GIVEN, .pattern = HEADER_NAME,
+          .doc = "Name of the header."),
+    FIELD(struct named_value, value, "value", F_STR, .flags = FIELD_REQUIRED, .pattern = HEADER_VALUE,
+          .doc = "Its value."),
 };
-static const struct table named_table = TABLE("HTTPHeaderValue", struct named_value, named_fields, .doc = "A header.");
+static const struct table named_table =
+    TABLE("HTTPHeaderValue", struct named_value, named_fields, .check = check_header, .doc = "A header.");
 
 static const struct field local_tcp_fields[] = {
-    FIELD(struct local_tcp_limit, connections, "connections", F_INT, U32, .flags = FIELD_REQUIRED,
+    FIELD(struct local_tcp_limit, connections, "connections", F_INT, POSITIVE, .flags = FIELD_REQUIRED,
           .doc = "Connections per unit."),
     FIELD(struct local_tcp_limit, unit, "unit", F_ENUM, .names = units, .flags = FIELD_REQUIRED,
           .doc = "second, minute or hour."),
-    FIELD(struct local_tcp_limit, burst, "burst", F_INT, U32, .doc = "How many more at once."),
+    FIELD(struct local_tcp_limit, burst, "burst", F_INT, U32, .doc = "How many more at once, after a pause."),
 };
 static const struct table local_tcp_table = TABLE("LocalTCPRateLimit", struct local_tcp_limit, local_tcp_fields,
                                                   .doc = "A limit of connections, kept by each proxy.");
 static const struct field local_http_fields[] = {
-    FIELD(struct local_http_limit, requests, "requests", F_INT, U32, .flags = FIELD_REQUIRED,
+    FIELD(struct local_http_limit, requests, "requests", F_INT, POSITIVE, .flags = FIELD_REQUIRED,
           .doc = "Requests per unit."),
     FIELD(struct local_http_limit, unit, "unit", F_ENUM, .names = units, .flags = FIELD_REQUIRED,
           .doc = "second, minute or hour."),
-    FIELD(struct local_http_limit, burst, "burst", F_INT, U32, .doc = "How many more at once."),
+    FIELD(struct local_http_limit, burst, "burst", F_INT, U32, .doc = "How many more at once, after a pause."),
     FIELD(struct local_http_limit, status, "responseStatusCode", F_INT, STATUS, .doc = "The answer beyond the limit."),
     FIELD(struct local_http_limit, headers, "responseHeadersToAdd", F_LIST, .sub = &named_table,
           .doc = "Headers of that answer."),
 };
-static const struct table local_http_table = TABLE("LocalHTTPRateLimit", struct local_http_limit, local_http_fields,
-                                                   .doc = "A limit of requests, kept by each proxy.");
+static void check_local_http(const void *v, struct arena *a, struct problems *out)
+{
+    check_status(((const struct local_http_limit *)v)->status, a, out);
+}
+static const struct table local_http_table =
+    TABLE("LocalHTTPRateLimit", struct local_http_limit, local_http_fields, .check = check_local_http,
+          .doc = "A limit of requests, kept by each proxy.");
 static const struct field local_fields[] = {
     FIELD(struct local_limit, tcp, "tcp", F_OBJ, .sub = &local_tcp_table, .doc = "Of connections."),
     FIELD(struct local_limit, http, "http", F_OBJ, .sub = &local_http_table, .doc = "Of requests."),
@@ -66,7 +104,7 @@ static const struct field global_tcp_fields[] = {
     FIELD(struct global_tcp_limit, domain, "domain", F_STR, .flags = GIVEN, .doc = "Domain at that service."),
     FIELD(struct global_tcp_limit, descriptors, "descriptors", F_LIST, .sub = &tcp_descriptor_table, .flags = GIVEN,
           .doc = "What is counted."),
-    FIELD(struct global_tcp_limit, timeout_ns, "timeout", F_DURATION, .def = "20ms",
+    FIELD(struct global_tcp_limit, timeout_ns, "timeout", F_DURATION, .min = MS, .max = HOUR, .def = "20ms",
           .doc = "How long to wait for its answer."),
     FIELD(struct global_tcp_limit, fail_open, "failOpen", F_BOOL, .def = "true",
           .doc = "Whether calls pass when it does not answer."),
@@ -83,13 +121,15 @@ static const struct table generic_table =
 static const struct table remote_table = {
     .name = "RemoteAddress", .size = sizeof(struct remote_address), .doc = "The caller's address."};
 static const struct field request_header_fields[] = {
-    FIELD(struct request_header, name, "name", F_STR, .flags = GIVEN, .doc = "Name of the header."),
+    FIELD(struct request_header, name, "name", F_STR, .flags = GIVEN, .pattern = HEADER_NAME,
+          .doc = "Name of the header."),
     FIELD(struct request_header, key, "key", F_STR, .flags = GIVEN, .doc = "Key of the entry."),
 };
 static const struct table request_header_table =
     TABLE("RequestHeader", struct request_header, request_header_fields, .doc = "A header's value.");
 static const struct field matcher_fields[] = {
-    FIELD(struct header_matcher, name, "name", F_STR, .flags = GIVEN, .doc = "Name of the header."),
+    FIELD(struct header_matcher, name, "name", F_STR, .flags = GIVEN, .pattern = MATCHED_NAME,
+          .doc = "Name of the header."),
     FIELD(struct header_matcher, exact, "exact", F_STR, .doc = "Its whole value."),
     FIELD(struct header_matcher, prefix, "prefix", F_STR, .doc = "Its value's beginning."),
     FIELD(struct header_matcher, suffix, "suffix", F_STR, .doc = "Its value's end."),
@@ -149,7 +189,7 @@ static const struct field global_http_fields[] = {
     FIELD(struct global_http_limit, domain, "domain", F_STR, .flags = GIVEN, .doc = "Domain at that service."),
     FIELD(struct global_http_limit, descriptors, "descriptors", F_LIST, .sub = &http_descriptor_table,
           .doc = "What is counted."),
-    FIELD(struct global_http_limit, timeout_ns, "timeout", F_DURATION, .def = "20ms",
+    FIELD(struct global_http_limit, timeout_ns, "timeout", F_DURATION, .min = MS, .max = HOUR, .def = "20ms",
           .doc = "How long to wait for its answer."),
     FIELD(struct global_http_limit, fail_open, "failOpen", F_BOOL, .def = "true",
           .doc = "Whether calls pass when it does not answer."),
@@ -157,8 +197,13 @@ static const struct field global_http_fields[] = {
           .doc = "Whether answers carry X-RateLimit headers."),
     FIELD(struct global_http_limit, status, "responseStatusCode", F_INT, STATUS, .doc = "The answer beyond the limit."),
 };
-static const struct table global_http_table = TABLE("GlobalHTTPRateLimit", struct global_http_limit, global_http_fields,
-                                                    .doc = "A limit of requests for all proxies together.");
+static void check_global_http(const void *v, struct arena *a, struct problems *out)
+{
+    check_status(((const struct global_http_limit *)v)->status, a, out);
+}
+static const struct table global_http_table =
+    TABLE("GlobalHTTPRateLimit", struct global_http_limit, global_http_fields, .check = check_global_http,
+          .doc = "A limit of requests for all proxies together.");
 static const struct field global_fields[] = {
     FIELD(struct global_limit, tcp, "tcp", F_OBJ, .sub = &global_tcp_table, .doc = "Of connections."),
     FIELD(struct global_limit, http, "http", F_OBJ, .sub = &global_http_table, .doc = "Of requests."),
@@ -186,8 +231,8 @@ static const struct field route_limit_fields[] = {
 static const struct table route_limit_table = TABLE("RouteRateLimit", struct route_limit, route_limit_fields,
                                                     .doc = "How many requests are accepted on a route.");
 static const struct field route_fields[] = {
-    FIELD(struct http_route_setting, path, "path", F_STR, .flags = GIVEN,
-          .doc = "The route's pathRegex, letter for letter."),
+    FIELD(struct http_route_setting, path, "path", F_STR, .flags = GIVEN | FIELD_REGEX,
+          .doc = "RE2 expression for the whole path, as in a route's pathRegex."),
     FIELD(struct http_route_setting, limit, "rateLimit", F_OBJ, .sub = &route_limit_table,
           .doc = "How many requests are accepted."),
 };
@@ -218,6 +263,63 @@ static const struct field connection_fields[] = {
 static const struct table connection_table = TABLE("ConnectionSettings", struct connection_settings, connection_fields,
                                                    .doc = "Limits at which calls are refused.");
 
+static const struct field timeout_fields[] = {
+    FIELD(struct upstream_timeouts, request_ns, "request", F_DURATION, .max = DAY,
+          .doc = "How long a whole answer may take, repetitions included; 0s: for ever. HTTP."),
+    FIELD(struct upstream_timeouts, idle_ns, "idle", F_DURATION, .max = DAY,
+          .doc = "How long a request or a TCP connection may be silent; 0s: for ever."),
+};
+static const struct table timeout_table =
+    TABLE("UpstreamTimeouts", struct upstream_timeouts, timeout_fields, .doc = "How long calls may take.");
+
+#define PERCENT .min = 0, .max = 100
+static const struct field ejection_fields[] = {
+    FIELD(struct outlier_ejection, errors, "consecutiveErrors", F_INT, POSITIVE, .def = "5",
+          .doc = "After so many 5xx answers or failed connections in a row a pod is left out."),
+    FIELD(struct outlier_ejection, interval_ns, "interval", F_DURATION, .min = MS, .max = HOUR, .def = "10s",
+          .doc = "How often it is looked whether pods may come back."),
+    FIELD(struct outlier_ejection, time_ns, "ejectionTime", F_DURATION, .min = MS, .max = HOUR, .def = "30s",
+          .doc = "How long it is left out the first time; each further time as much longer."),
+    FIELD(struct outlier_ejection, max_percent, "maxEjectedPercent", F_INT, PERCENT, .def = "50",
+          .doc = "The most pods, in percent, that are left out at once."),
+    FIELD(struct outlier_ejection, min_healthy_percent, "minHealthyPercent", F_INT, PERCENT, .def = "50",
+          .doc = "When fewer pods, in percent, are left, all are called again; 0: never."),
+};
+static const struct table ejection_table = TABLE("OutlierEjection", struct outlier_ejection, ejection_fields,
+                                                 .doc = "Leaves out pods that fail, for a while.");
+
+static const struct field cookie_fields[] = {
+    FIELD(struct hash_cookie, name, "name", F_STR, .flags = GIVEN, .pattern = HEADER_NAME,
+          .doc = "Name of the cookie."),
+    FIELD(struct hash_cookie, ttl_ns, "ttl", F_DURATION, .max = YEAR,
+          .doc = "If given, callers without the cookie get one that is good for so long."),
+    FIELD(struct hash_cookie, path, "path", F_STR, .pattern = "(/[^;\\x00-\\x20\\x7f]*)?",
+          .doc = "Path of a cookie that is given."),
+};
+static const struct table cookie_table = TABLE("HashCookie", struct hash_cookie, cookie_fields, .doc = "A cookie.");
+static const struct field hash_fields[] = {
+    FIELD(struct consistent_hash, header, "header", F_STR, .pattern = MATCHED_NAME, .doc = "A header's value. HTTP."),
+    FIELD(struct consistent_hash, cookie, "cookie", F_OBJ, .sub = &cookie_table, .doc = "A cookie's value. HTTP."),
+    FIELD(struct consistent_hash, source_address, "sourceAddress", F_BOOL, .doc = "The calling pod's address."),
+};
+static void check_hash(const void *v, struct arena *a, struct problems *out)
+{
+    const struct consistent_hash *h = v;
+    if (!!h->header.n + !!h->cookie + h->source_address != 1)
+        problem_add(a, out, true, NULL, S(""), "must have exactly one of header, cookie and sourceAddress");
+}
+static const struct table hash_table =
+    TABLE("ConsistentHash", struct consistent_hash, hash_fields, .check = check_hash,
+          .doc = "What decides which pod answers; exactly one. Calls with the same value go to the same pod.");
+static const struct field balance_fields[] = {
+    FIELD(struct load_balancing, hash, "consistentHash", F_OBJ, .sub = &hash_table,
+          .doc = "Sends calls with the same value to the same pod."),
+    FIELD(struct load_balancing, prefer_zone, "preferSameZone", F_BOOL,
+          .doc = "Prefers pods of the caller's zone (label topology.kubernetes.io/zone of the pods)."),
+};
+static const struct table balance_table =
+    TABLE("LoadBalancing", struct load_balancing, balance_fields, .doc = "Which pod answers a call.");
+
 static const struct field spec_fields[] = {
     FIELD(struct upstream_traffic_setting_spec, host, "host", F_STR, .flags = GIVEN,
           .doc = "The host, for a Service <name>.<namespace>.svc.cluster.local."),
@@ -226,13 +328,19 @@ static const struct field spec_fields[] = {
     FIELD(struct upstream_traffic_setting_spec, limit, "rateLimit", F_OBJ, .sub = &limit_table,
           .doc = "How many calls are accepted."),
     FIELD(struct upstream_traffic_setting_spec, routes, "httpRoutes", F_LIST, .sub = &route_table,
-          .doc = "Settings of single routes."),
+          .doc = "Limits of single paths."),
+    FIELD(struct upstream_traffic_setting_spec, timeouts, "timeouts", F_INLINE, .sub = &timeout_table,
+          .doc = "How long calls may take."),
+    FIELD(struct upstream_traffic_setting_spec, ejection, "outlierEjection", F_OBJ, .sub = &ejection_table,
+          .doc = "Leaves out pods that fail, for a while."),
+    FIELD(struct upstream_traffic_setting_spec, balance, "loadBalancing", F_INLINE, .sub = &balance_table,
+          .doc = "Which pod answers a call."),
 };
-static const struct table spec_table =
+const struct table upstream_traffic_setting_spec_table =
     TABLE("UpstreamTrafficSettingSpec", struct upstream_traffic_setting_spec, spec_fields, .doc = "The limits.");
 static const struct field fields[] = {
-    FIELD(struct upstream_traffic_setting, spec, "spec", F_INLINE, .sub = &spec_table, .flags = FIELD_REQUIRED,
-          .doc = "The limits."),
+    FIELD(struct upstream_traffic_setting, spec, "spec", F_INLINE, .sub = &upstream_traffic_setting_spec_table,
+          .flags = FIELD_REQUIRED, .doc = "The limits."),
 };
 
 bool upstream_host_is_service(struct str host, struct str *name, struct str *ns)

@@ -85,7 +85,7 @@ struct route_limit {
     } global;
 };
 struct http_route_setting {
-    struct str path; /* exactly a route's pathRegex */
+    struct str path; /* RE2, the whole path without query */
     struct route_limit *limit;
 };
 struct connection_settings {
@@ -97,12 +97,35 @@ struct connection_settings {
         struct opt_int max_requests, max_requests_per_connection, max_pending, max_retries;
     } http;
 };
+struct upstream_timeouts {
+    int64_t request_ns, idle_ns; /* 0: none */
+};
+struct outlier_ejection {
+    int64_t errors, interval_ns, time_ns, max_percent, min_healthy_percent;
+};
+struct hash_cookie {
+    struct str name, path;
+    int64_t ttl_ns;
+};
+struct consistent_hash { /* exactly one */
+    struct str header;
+    struct hash_cookie *cookie;
+    bool source_address;
+};
+struct load_balancing {
+    struct consistent_hash *hash;
+    bool prefer_zone;
+};
 struct upstream_traffic_setting_spec {
     struct str host;
     struct connection_settings connection;
     struct rate_limit *limit;
     LIST(struct http_route_setting) routes;
+    struct upstream_timeouts timeouts;
+    struct outlier_ejection *ejection;
+    struct load_balancing balance;
 };
+extern const struct table upstream_traffic_setting_spec_table;
 struct upstream_traffic_setting {
     struct upstream_traffic_setting_spec spec;
 };

@@ -7,6 +7,7 @@
 #include "mesh/endpoint.h"
 #include "mesh/ingress.h"
 #include "mesh/platform.h"
+#include "mesh/retry.h"
 #include "mesh/service.h"
 #include "mesh/settings.h"
 #include "mesh/split.h"
@@ -145,6 +146,30 @@ static void ingress_diags(const struct subject_of_diag *d)
     if (s) diag_append(d->a, d->out, s->diags.v, s->diags.n);
 }
 
+static void retried_diags(const struct subject_of_diag *d, const struct mesh_retry *r, struct str service)
+{
+    const struct mesh_service *s = mesh_service(d->c, service);
+    const struct mesh_retries *all = mesh_retries(d->c, r->source);
+    if (!s || !s->in_mesh)
+        diag_error(d->a, d->out, E_ABSENT, "Service %.*s is not in the mesh: calls to it are not repeated",
+                   STR_FMT(service));
+    for (size_t i = 0; i < all->services.n; i++)
+        if (str_eq(all->services.v[i].service, service) && !str_eq(all->services.v[i].title, r->title))
+            diag_error(d->a, d->out, E_CONFLICT, "%.*s rules calls of %.*s to Service %.*s and is older",
+                       STR_FMT(all->services.v[i].title), STR_FMT(r->source), STR_FMT(service));
+}
+
+static void retry_diags(const struct subject_of_diag *d)
+{
+    const struct mesh_retry *r = mesh_retry(d->c, d->key);
+    if (!r) return;
+    diag_append(d->a, d->out, r->diags.v, r->diags.n);
+    if (!mesh_settings(d->c)->retry)
+        diag_error(d->a, d->out, E_NOT_ENFORCED,
+                   "the MeshConfig's featureFlags.enableRetryPolicy is off: nothing is repeated");
+    for (size_t i = 0; r->valid && i < r->destinations.n; i++) retried_diags(d, r, r->destinations.v[i]);
+}
+
 /* What its runner says keeps it from running. */
 static void run_diags(const struct subject_of_diag *d, const struct kube_pod *p)
 {
@@ -201,6 +226,7 @@ static const struct {
     {KIND_INGRESS_BACKEND, ingress_diags},
     {KIND_TELEMETRY, telemetry_diags},
     {KIND_EGRESS, egress_diags},
+    {KIND_RETRY, retry_diags},
 };
 
 static bool kind_of(struct str name, enum kind *out)

@@ -16,6 +16,7 @@ static const struct field endpoint_fields[] = {
     FIELD(struct mesh_endpoint, pod, "pod", F_STR),
     FIELD(struct mesh_endpoint, account, "account", F_STR),
     FIELD(struct mesh_endpoint, workload, "workload", F_STR),
+    FIELD(struct mesh_endpoint, zone, "zone", F_STR),
     FIELD(struct mesh_endpoint, ready, "ready", F_BOOL),
     FIELD(struct mesh_endpoint, ports, "ports", F_LIST, .sub = &port_table),
 };
@@ -93,6 +94,7 @@ static void add_endpoint(struct joining *j, const struct object *o, const struct
     out->pod = key_of(j->a, p->ns, p->name);
     out->account = p->account;
     out->workload = p->owner;
+    out->zone = p->zone.n ? p->zone : e->zone;
     out->ready = out->ready || ready;
     if (is_new) add_ports(j, slice, out);
     j->has_ready = j->has_ready || ready;

@@ -10,6 +10,7 @@ struct mesh_endpoint {
     struct str pod;      /* "ns/name"; empty: no pod of the mesh */
     struct str account;  /* "ns/sa" of the pod */
     struct str workload; /* "Deployment/bookstore", for statistics */
+    struct str zone;     /* of the pod's label, else as the slice says; empty: unknown */
     bool ready;          /* takes traffic */
     LIST(struct mesh_endpoint_port) ports;
 };

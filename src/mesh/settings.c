@@ -32,6 +32,7 @@ static const struct field fields[] = {
     FIELD(struct mesh_settings, permissive, "permissive", F_BOOL),
     FIELD(struct mesh_settings, egress, "egress", F_BOOL),
     FIELD(struct mesh_settings, egress_policies, "egressPolicies", F_BOOL),
+    FIELD(struct mesh_settings, retry, "retry", F_BOOL),
     FIELD(struct mesh_settings, tls, "tls", F_INLINE, .sub = &tls_table),
     FIELD(struct mesh_settings, authz, "authz", F_INLINE, .sub = &authz_table),
     FIELD(struct mesh_settings, deny_inbound, "denyInbound", F_BOOL),
@@ -177,6 +178,7 @@ static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct m
     out->egress_policies = s->features.egress_policy;
     out->health_checks = s->features.health_checks;
     out->no_stats = !s->features.wasm_stats;
+    out->retry = s->features.retry;
     out->certificate_ns =
         s->certificate.validity_ns < MIN_CERTIFICATE_NS ? MIN_CERTIFICATE_NS : s->certificate.validity_ns;
     if (s->certificate.validity_ns < MIN_CERTIFICATE_NS)

@@ -25,6 +25,7 @@ struct mesh_settings {
     bool permissive;
     bool egress;          /* everything outside the mesh may be called */
     bool egress_policies; /* Egress objects count; without meaning while |egress| */
+    bool retry;           /* Retry policies hold */
     struct mesh_tls tls;  /* between proxies */
     struct mesh_authz authz;
     bool deny_inbound; /* external authorization is on and its settings cannot be used: HTTP is denied */

@@ -1,19 +1,13 @@
 /* upstream.h - UpstreamTrafficSettings: which one rules a Service, and what it says about calls to it. */
 #pragma once
+#include "kinds/upstream_traffic_setting.h"
 #include "mesh/diag.h"
 
-/* Limits of one sidecar towards one upstream cluster. Zeroed: none. */
-struct mesh_connection {
-    struct opt_int max_connections, max_pending, max_requests, max_retries;
-    struct opt_int max_requests_per_connection; /* HTTP */
-    int64_t connect_timeout_ns;
-};
 struct mesh_upstream {
     struct str title;
     int64_t created;
-    struct str host;    /* as written */
     struct str service; /* "ns/name" when the host is the full name of a Service of its own namespace; else empty */
-    struct mesh_connection connection;
+    struct upstream_traffic_setting_spec spec; /* as written, defaults applied */
     struct mesh_diags diags;
 };
 extern const struct table mesh_upstream_table;

@@ -13,6 +13,7 @@ static const struct field pod_fields[] = {
     FIELD(struct mesh_pod, account, "account", F_STR),
     FIELD(struct mesh_pod, spiffe_id, "spiffeId", F_STR),
     FIELD(struct mesh_pod, owner, "owner", F_STR),
+    FIELD(struct mesh_pod, zone, "zone", F_STR),
     FIELD(struct mesh_pod, in_mesh, "inMesh", F_BOOL),
     FIELD(struct mesh_pod, why, "why", F_STR),
     FIELD(struct mesh_pod, services, "services", F_STRS),
@@ -97,6 +98,7 @@ static bool compute_pod(struct cell *c, struct str key, struct arena *a, void *v
     struct str sa = kube_pod_service_account(kube_pod_of(o)), g = generation_of(o);
     const char *why_not = objection(c, o);
     *out = (struct mesh_pod){.ns = o->meta.ns, .name = o->meta.name, .uid = o->meta.uid, .owner = owner_of(a, o)};
+    out->zone = kvs_get(o->meta.labels, S(LABEL_ZONE));
     out->account = key_of(a, out->ns, sa);
     out->spiffe_id = mesh_spiffe(c, a, out->account);
     out->in_mesh = !why_not;

@@ -11,6 +11,7 @@ struct mesh_pod {
     struct str account; /* "ns/sa" */
     struct str spiffe_id;
     struct str owner;     /* "Deployment/bookbuyer"; "Pod/<name>" without one */
+    struct str zone;      /* its label topology.kubernetes.io/zone; may be empty */
     bool in_mesh;         /* a proxy may speak for it */
     struct str why;       /* why it is, or is not; one clause */
     struct strs services; /* names, in byte order: those whose selector fits */

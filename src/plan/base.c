@@ -2,25 +2,10 @@
 #include "mesh/settings.h"
 #include "plan/common.h"
 
-static const int64_t ENVOY_CONNECT_TIMEOUT_NS = 5000000000; /* the default: nothing to say */
-
 struct plan_tls plan_tls_of(struct cell *c)
 {
     const struct mesh_tls *t = &mesh_settings(c)->tls;
     return (struct plan_tls){t->min, t->max, t->cipher_suites, t->ecdh_curves};
-}
-
-struct plan_connection plan_connection_of(const struct mesh_upstream *u)
-{
-    if (!u) return (struct plan_connection){0};
-    const struct mesh_connection *m = &u->connection;
-    return (struct plan_connection){.max_connections = m->max_connections,
-                                    .max_pending = m->max_pending,
-                                    .max_requests = m->max_requests,
-                                    .max_retries = m->max_retries,
-                                    .max_requests_per_connection = m->max_requests_per_connection,
-                                    .connect_timeout_ns =
-                                        m->connect_timeout_ns == ENVOY_CONNECT_TIMEOUT_NS ? 0 : m->connect_timeout_ns};
 }
 
 struct str plan_server_name(struct arena *a, struct str ns, struct str service)

@@ -1,3 +1,4 @@
+#include "plan/common.h"
 #include "plan/outbound.h"
 
 /* In SMI mode a caller is given only the pods that it may call. */
@@ -8,6 +9,7 @@ static void add_endpoint(struct out_service *o, const struct mesh_port *p, const
         const struct mesh_endpoint_port *ep = &e->ports.v[i];
         if (ep->port != p->port || !reach_allows(&o->reach, e->account, p->protocol, ep->target)) continue;
         struct plan_endpoint x = {.address = e->address, .port = ep->target, .pod = e->pod, .workload = e->workload};
+        if (plan_balance_of(o->a, o->upstream).zone) x.zone = e->zone;
         list_push(o->a, &out->endpoints, x);
     }
 }
@@ -28,6 +30,7 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
 {
     struct out_service o;
     if (!out_service_init(&o, c, key, a)) return false;
+    if (o.retry) return false;
     if (o.reach.outside || o.service->headless) return true;
     for (size_t i = 0; i < o.service->ports.n; i++) assign(&o, &o.service->ports.v[i], value);
     return true;

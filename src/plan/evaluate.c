@@ -7,6 +7,7 @@
 #include "mesh/service.h"
 #include "mesh/workload.h"
 #include "plan/path.h"
+#include "plan/retry.h"
 
 #define ANSWER(a, out, v, ...) ((out)->verdict = (v), (out)->text = str_fmt((a), __VA_ARGS__), (void)0)
 
@@ -127,7 +128,7 @@ static struct str outbound_key(const struct way_through *w)
     const struct plan_view *v = sheet_value(w->s, &plan_view_cell, w->r->client);
     struct str prefix = str_fmt(w->a, "%.*s|", STR_FMT(w->r->service));
     for (size_t i = 0; v && i < v->parts.n; i++) {
-        if (!str_starts(v->parts.v[i], S("out:"))) continue;
+        if (!str_starts(v->parts.v[i], S("out:")) || str_starts(v->parts.v[i], S("out:" RETRY_PART))) continue;
         struct strs members = sheet_set(w->s, v->parts.v[i], w->a);
         for (each(m, members))
             if (str_starts(*m, prefix)) return *m;

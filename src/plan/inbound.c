@@ -63,9 +63,11 @@ static bool plan_tcp(struct in_plan *p, struct plan_chain *ch)
 
 /* ---- chains ---------------------------------------------------------------------------------------------- */
 
-static struct str origin_of(struct in_plan *p, struct str service)
+/* |limited|: the title of what limits the chain, or empty. */
+static struct str origin_of(struct in_plan *p, struct str service, struct str limited)
 {
     struct strs parts = {0};
+    if (limited.n) list_push(p->a, &parts, limited);
     for (each(t, p->targets)) list_push(p->a, &parts, (*t)->title);
     list_push(p->a, &parts, str_fmt(p->a, "Service %.*s", STR_FMT(service)));
     return str_join(p->a, parts, S("; "));
@@ -80,7 +82,9 @@ static void plan_chain(struct in_plan *p, const struct mesh_service *s, const st
         if (str_eq(have->name, ch.name)) return;
     ch.server_name = plan_server_name(p->a, s->ns, s->name);
     ch.local_cluster = plan_local_cluster(p->a, key, target);
-    ch.origin = origin_of(p, key);
+    struct limits_plan limits = {p->a, mesh_upstream(p->c, key), &p->out->counters};
+    ch.limits = plan_limits_of(&limits, protocol_is_http(port->protocol));
+    ch.origin = origin_of(p, key, plan_has_limits(&ch.limits) ? limits.upstream->title : STR_NULL);
     if (protocol_is_http(port->protocol))
         plan_http(p, &ch);
     else if (!plan_tcp(p, &ch))
@@ -114,6 +118,11 @@ static int by_name(const void *a, const void *b)
     return str_cmp(((const struct plan_chain *)a)->name, ((const struct plan_chain *)b)->name);
 }
 
+static int by_cluster(const void *a, const void *b)
+{
+    return str_cmp(((const struct plan_outside *)a)->cluster, ((const struct plan_outside *)b)->cluster);
+}
+
 static bool compute(struct cell *c, struct str key, struct arena *a, void *value)
 {
     struct workload w;
@@ -124,6 +133,7 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
     for (each(s, w.services)) plan_service(&p, key_of(a, w.ns, *s));
     list_sort(&p.out->chains, by_name);
     plan_ingress_of(c, a, &w, p.out);
+    list_sort(&p.out->counters, by_cluster);
     p.out->tls = plan_tls_of(c);
     return true;
 }

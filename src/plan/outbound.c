@@ -5,10 +5,12 @@
 #include "mesh/settings.h"
 #include "mesh/workload.h"
 #include "plan/common.h"
+#include "plan/retry.h"
 
 bool out_service_init(struct out_service *o, struct cell *c, struct str key, struct arena *a)
 {
     *o = (struct out_service){.c = c, .a = a};
+    if (!retry_key_parse(a, key, &key, &o->retry)) return false;
     if (!reach_parse(a, key, &o->key, &o->reach)) return false;
     o->service = mesh_service(c, o->key);
     if (!o->service || o->service->in_mesh == o->reach.outside) return false;
@@ -42,6 +44,12 @@ static struct str with_upstream(struct out_service *o, struct str origin)
     return str_fmt(o->a, "%.*s; %.*s", STR_FMT(o->upstream->title), STR_FMT(origin));
 }
 
+static bool has_timeouts(const struct out_service *o)
+{
+    struct plan_timeouts t = plan_timeouts_of(o->upstream);
+    return t.request_ns || t.idle_ns;
+}
+
 /* ---- clusters -------------------------------------------------------------------------------------------- */
 
 /* An empty list of names would admit every certificate: the placeholder is one that no ServiceAccount can have. */
@@ -65,6 +73,7 @@ static void add_cluster(struct out_service *o, const struct mesh_port *p, struct
     cl->sni = plan_server_name(o->a, o->service->ns, o->service->name);
     cl->sans = sans_of(o, accounts);
     cl->connection = plan_connection_of(o->upstream);
+    cl->balance = plan_balance_of(o->a, o->upstream);
     cl->origin = with_upstream(o, str_fmt(o->a, "Service %.*s", STR_FMT(o->key)));
 }
 
@@ -122,9 +131,12 @@ static void add_route(struct out_service *o, const struct way *w, struct plan_ou
     for (each(have, out->routes))
         if (str_eq(have->name, w->route)) return;
     struct plan_route_config *r = list_add(o->a, &out->routes);
-    *r = (struct plan_route_config){.name = w->route, .denied = w->weights.denied, .origin = origin_of(o)};
+    *r = (struct plan_route_config){.name = w->route, .denied = w->weights.denied};
+    r->origin = has_timeouts(o) ? with_upstream(o, origin_of(o)) : origin_of(o);
     r->clusters.v = w->weights.clusters.v;
     r->clusters.n = w->weights.clusters.n;
+    r->timeouts = plan_timeouts_of(o->upstream);
+    r->retry = o->retry;
 }
 
 static void add_listener(struct out_service *o, const struct way *w, struct str address, struct plan_outbound *out)
@@ -144,6 +156,7 @@ static void add_listener(struct out_service *o, const struct way *w, struct str 
     l->clusters.v = w->weights.clusters.v;
     l->clusters.n = w->weights.clusters.n;
     l->denied = w->weights.denied;
+    l->idle_ns = plan_timeouts_of(o->upstream).idle_ns;
 }
 
 /* Of Services with one address and port the oldest listens. */
@@ -244,6 +257,10 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
     for (size_t i = 0; !o.reach.outside && i < o.service->ports.n; i++)
         (o.service->headless ? plan_headless_port : plan_port)(&o, &o.service->ports.v[i], out);
     list_sort(&out->listeners, by_listener);
+    if (o.retry) {
+        out->listeners.n = out->clusters.n = 0; /* they are not its own: see plan.h */
+        return true;
+    }
     out->tls = plan_tls_of(c);
     out->health_checks = !o.reach.outside && mesh_settings(c)->health_checks;
     return true;

@@ -6,7 +6,8 @@
 struct out_service {
     struct cell *c;
     struct arena *a;
-    struct str key; /* "ns/svc" */
+    struct str key;           /* "ns/svc" */
+    struct plan_retry *retry; /* the key has one: route configurations only */
     struct reach reach;
     const struct mesh_service *service;
     const struct mesh_backing *backing;   /* NULL when the Service is outside the mesh */

@@ -3,6 +3,8 @@
  * A plan belongs to a workload, never to a pod, and nothing in a shared part names its caller. Every value has a
  * field table (plan/tables.c). Keys are readable text; see each cell. */
 #pragma once
+#include "plan/outside.h"
+#include "plan/upstream.h"
 #include "sheet/sheet.h"
 
 /* Fixed by the platform, not by users: cluster-wide ranges that are never passed through. Given once at start as
@@ -16,22 +18,6 @@ struct plan_tls {
     struct strs cipher_suites, ecdh_curves;
 };
 
-/* Limits of one sidecar towards one cluster; beyond them a call is answered with 503, flag UO. Zeroed: none. */
-struct plan_connection {
-    struct opt_int max_connections, max_pending, max_requests, max_retries;
-    struct opt_int max_requests_per_connection; /* HTTP */
-    int64_t connect_timeout_ns;                 /* 0: Envoy's 5 s */
-};
-
-/* An outside service that proxies themselves call, by DNS name or address. */
-struct plan_outside {
-    struct str cluster; /* "outside|<use>"; empty: none */
-    struct str address;
-    int64_t port;
-    bool http2;                 /* in clear text; else HTTP/1.1 */
-    int64_t connect_timeout_ns; /* 0: Envoy's own */
-    struct str origin;
-};
 /* Whom every inbound HTTP request is shown before it goes on. */
 struct plan_authz {
     struct plan_outside server;
@@ -70,6 +56,7 @@ struct plan_cluster {
     bool original_dst; /* headless: the address the client dialled; else EDS with cluster name = CLA name */
     int64_t protocol;  /* enum plan_protocol */
     struct plan_connection connection;
+    struct plan_balance balance;
     struct str origin;
 };
 struct plan_weight {
@@ -81,6 +68,8 @@ struct plan_route_config {             /* outbound HTTP: one virtual host "*", a
     LIST(struct plan_weight) clusters; /* empty and nothing denied: 503 with details no_backend */
     int64_t denied; /* weight, on the same scale, of a split's backends that the caller may not reach: their
                      * share of the calls is answered with 403, details no_policy. Added to the sum of weights */
+    struct plan_timeouts timeouts;
+    struct plan_retry *retry; /* NULL: calls are not repeated */
     struct str origin;
 };
 struct plan_listener { /* unbound, chosen by original destination */
@@ -93,6 +82,7 @@ struct plan_listener { /* unbound, chosen by original destination */
     int64_t denied;                    /* TCP: weight of connections that are closed; as in a route */
     bool passthrough;   /* a Service outside the mesh: protocol is PLAN_TCP and the connection goes on unchanged to
                          * where it was bound, as egress does (only given while egress is on) */
+    int64_t idle_ns;    /* TCP: a connection silent for so long is closed; 0: never */
     struct str service; /* "ns/svc", for logs and statistics */
     struct str origin;
 };
@@ -100,7 +90,10 @@ struct plan_listener { /* unbound, chosen by original destination */
  * account behind the Service), "-" (the Service is outside the mesh), or the destination accounts that the caller may
  * reach, each with what it may do there, in byte order joined by ',': "ns/sa:h" HTTP, "ns/sa:t" TCP, "ns/sa:t3306.5432"
  * TCP to these target ports, "ns/sa:h+t" both. A cluster stands in its own Service's value only, also when another
- * Service's split names it. */
+ * Service's split names it.
+ *
+ * With a third half, "ns/svc|<reach>|<retry>" (plan/retry.h): the same Service's route configurations alone, for
+ * callers that repeat their calls to it. They stand in a part of their own in front of the one that has the rest. */
 struct plan_outbound {
     LIST(struct plan_listener) listeners;
     LIST(struct plan_route_config) routes;
@@ -114,6 +107,7 @@ struct plan_endpoint {
     int64_t port;
     struct str pod;      /* "ns/name", endpoint metadata for statistics */
     struct str workload; /* kind/name of the owner, likewise */
+    struct str zone;     /* where callers prefer their own; else empty */
 };
 struct plan_assignment {
     struct str cluster;
@@ -148,7 +142,8 @@ struct plan_chain {
     bool tcp_any;                 /* TCP: every certificate of the mesh (permissive) */
     struct strs tcp_principals;   /* TCP: SPIFFE ids; empty and not tcp_any: there is no chain at all */
     struct str local_cluster;     /* "ns/svc|<target port>|local" → 127.0.0.1:<target port> */
-    bool denied;        /* a setting that is not enforced yet would forbid (external authorization): deny all */
+    bool denied; /* a setting that is not enforced yet would forbid (external authorization): deny all */
+    struct plan_limits limits;
     struct str service; /* "ns/svc" */
     struct str origin;
 };
@@ -165,12 +160,14 @@ struct plan_ingress {
     struct str route_config;  /* "rds-ingress|ns/svc|<target port>" */
     struct str local_cluster; /* the mesh chains' own: "ns/svc|<target port>|local" */
     bool denied;              /* as in a chain */
+    struct plan_limits limits;
     struct str service, origin;
 };
 /* Key: the workload (mesh/workload.h). */
 struct plan_inbound {
     LIST(struct plan_chain) chains;
-    LIST(struct plan_ingress) ingress; /* by port */
+    LIST(struct plan_ingress) ingress;  /* by port */
+    LIST(struct plan_outside) counters; /* services that count for all proxies, by cluster */
     struct plan_tls tls;
 };
 
@@ -190,7 +187,8 @@ struct plan_reach {
 
 /* What a workload's proxies see. Key: the workload. */
 struct plan_view {
-    struct strs parts; /* "base", "in:<workload>", "out:*" or plan_reach.part, "out:-", plan_egress_part if any */
+    struct strs parts; /* "base", "in:<workload>", perhaps plan_retries' part, "out:*" or plan_reach.part, "out:-",
+                        * plan_egress_part if any. Of resources with one name in several parts the first holds */
     struct str log;    /* the Telemetry that rules, "ns/name"; empty: the mesh's */
 };
 /* All parts of a view, in |a|. Beside each "out:X", which has clusters, routes and endpoints, stands "ear:X" with the
@@ -213,6 +211,10 @@ extern const struct cell_kind plan_member_cell;
 extern const struct cell_kind plan_reach_cell;
 /* The same for the listeners: key "ns/sa" of the caller, or "ns/sa|<Telemetry>". Value: struct plan_reach. */
 extern const struct cell_kind plan_ear_cell;
+
+/* Likewise, key "ns/sa" of the caller: the outbound keys of what it repeats, in the set "out:~<hash>"; absent when it
+ * repeats nothing. Value: struct plan_reach. */
+extern const struct cell_kind plan_retries_cell;
 
 const struct plan_outbound *plan_outbound(struct cell *c, struct str key);
 const struct plan_endpoints *plan_endpoints(struct cell *c, struct str key);

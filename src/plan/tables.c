@@ -9,16 +9,6 @@ static const struct field tls_fields[] = {
 };
 static const struct table tls_table = TABLE("Tls", struct plan_tls, tls_fields);
 
-static const struct field connection_fields[] = {
-    FIELD(struct plan_connection, max_connections, "maxConnections", F_OPT_INT),
-    FIELD(struct plan_connection, max_pending, "maxPending", F_OPT_INT),
-    FIELD(struct plan_connection, max_requests, "maxRequests", F_OPT_INT),
-    FIELD(struct plan_connection, max_retries, "maxRetries", F_OPT_INT),
-    FIELD(struct plan_connection, max_requests_per_connection, "maxRequestsPerConnection", F_OPT_INT),
-    FIELD(struct plan_connection, connect_timeout_ns, "connectTimeout", F_DURATION),
-};
-const struct table plan_connection_table = TABLE("Connection", struct plan_connection, connection_fields);
-
 static const struct field cluster_fields[] = {
     FIELD(struct plan_cluster, name, "name", F_STR),
     FIELD(struct plan_cluster, sni, "sni", F_STR),
@@ -26,6 +16,7 @@ static const struct field cluster_fields[] = {
     FIELD(struct plan_cluster, original_dst, "originalDst", F_BOOL),
     FIELD(struct plan_cluster, protocol, "protocol", F_INT),
     FIELD(struct plan_cluster, connection, "connection", F_INLINE, .sub = &plan_connection_table),
+    FIELD(struct plan_cluster, balance, "balance", F_INLINE, .sub = &plan_balance_table),
     FIELD(struct plan_cluster, origin, "origin", F_STR),
 };
 static const struct table cluster_table = TABLE("Cluster", struct plan_cluster, cluster_fields);
@@ -40,6 +31,8 @@ static const struct field route_fields[] = {
     FIELD(struct plan_route_config, name, "name", F_STR),
     FIELD(struct plan_route_config, clusters, "clusters", F_LIST, .sub = &weight_table),
     FIELD(struct plan_route_config, denied, "denied", F_INT),
+    FIELD(struct plan_route_config, timeouts, "timeouts", F_INLINE, .sub = &plan_timeouts_table),
+    FIELD(struct plan_route_config, retry, "retry", F_OBJ, .sub = &plan_retry_table),
     FIELD(struct plan_route_config, origin, "origin", F_STR),
 };
 static const struct table route_table = TABLE("RouteConfig", struct plan_route_config, route_fields);
@@ -53,6 +46,7 @@ static const struct field listener_fields[] = {
     FIELD(struct plan_listener, clusters, "clusters", F_LIST, .sub = &weight_table),
     FIELD(struct plan_listener, denied, "denied", F_INT),
     FIELD(struct plan_listener, passthrough, "passthrough", F_BOOL),
+    FIELD(struct plan_listener, idle_ns, "idle", F_DURATION),
     FIELD(struct plan_listener, service, "service", F_STR),
     FIELD(struct plan_listener, origin, "origin", F_STR),
 };
@@ -68,10 +62,9 @@ static const struct field outbound_fields[] = {
 const struct table plan_outbound_table = TABLE("Outbound", struct plan_outbound, outbound_fields);
 
 static const struct field endpoint_fields[] = {
-    FIELD(struct plan_endpoint, address, "address", F_STR),
-    FIELD(struct plan_endpoint, port, "port", F_INT),
-    FIELD(struct plan_endpoint, pod, "pod", F_STR),
-    FIELD(struct plan_endpoint, workload, "workload", F_STR),
+    FIELD(struct plan_endpoint, address, "address", F_STR), FIELD(struct plan_endpoint, port, "port", F_INT),
+    FIELD(struct plan_endpoint, pod, "pod", F_STR),         FIELD(struct plan_endpoint, workload, "workload", F_STR),
+    FIELD(struct plan_endpoint, zone, "zone", F_STR),
 };
 static const struct table endpoint_table = TABLE("Endpoint", struct plan_endpoint, endpoint_fields);
 static const struct field assignment_fields[] = {
@@ -111,6 +104,7 @@ static const struct field chain_fields[] = {
     FIELD(struct plan_chain, tcp_principals, "tcpPrincipals", F_STRS),
     FIELD(struct plan_chain, local_cluster, "localCluster", F_STR),
     FIELD(struct plan_chain, denied, "denied", F_BOOL),
+    FIELD(struct plan_chain, limits, "limits", F_INLINE, .sub = &plan_limits_table),
     FIELD(struct plan_chain, service, "service", F_STR),
     FIELD(struct plan_chain, origin, "origin", F_STR),
 };
@@ -127,6 +121,7 @@ static const struct field ingress_fields[] = {
     FIELD(struct plan_ingress, route_config, "routeConfig", F_STR),
     FIELD(struct plan_ingress, local_cluster, "localCluster", F_STR),
     FIELD(struct plan_ingress, denied, "denied", F_BOOL),
+    FIELD(struct plan_ingress, limits, "limits", F_INLINE, .sub = &plan_limits_table),
     FIELD(struct plan_ingress, service, "service", F_STR),
     FIELD(struct plan_ingress, origin, "origin", F_STR),
 };
@@ -134,6 +129,7 @@ static const struct table ingress_table = TABLE("Ingress", struct plan_ingress, 
 static const struct field inbound_fields[] = {
     FIELD(struct plan_inbound, chains, "chains", F_LIST, .sub = &chain_table),
     FIELD(struct plan_inbound, ingress, "ingress", F_LIST, .sub = &ingress_table),
+    FIELD(struct plan_inbound, counters, "counters", F_LIST, .sub = &plan_outside_table),
     FIELD(struct plan_inbound, tls, "tls", F_INLINE, .sub = &tls_table),
 };
 const struct table plan_inbound_table = TABLE("Inbound", struct plan_inbound, inbound_fields);
@@ -166,24 +162,24 @@ static const struct field outside_fields[] = {
     FIELD(struct plan_outside, connect_timeout_ns, "connectTimeoutNs", F_INT),
     FIELD(struct plan_outside, origin, "origin", F_STR),
 };
-static const struct table outside_table = TABLE("Outside", struct plan_outside, outside_fields);
+const struct table plan_outside_table = TABLE("Outside", struct plan_outside, outside_fields);
 static const struct field log_fields[] = {
     FIELD(struct plan_log, text, "text", F_STR),
     FIELD(struct plan_log, json, "json", F_STR),
-    FIELD(struct plan_log, collector, "collector", F_INLINE, .sub = &outside_table),
+    FIELD(struct plan_log, collector, "collector", F_INLINE, .sub = &plan_outside_table),
     FIELD(struct plan_log, attributes, "attributes", F_MAP),
     FIELD(struct plan_log, origin, "origin", F_STR),
 };
 static const struct table log_table = TABLE("Log", struct plan_log, log_fields);
 static const struct field tracing_fields[] = {
-    FIELD(struct plan_tracing, collector, "collector", F_INLINE, .sub = &outside_table),
+    FIELD(struct plan_tracing, collector, "collector", F_INLINE, .sub = &plan_outside_table),
     FIELD(struct plan_tracing, otlp, "otlp", F_BOOL),
     FIELD(struct plan_tracing, endpoint, "endpoint", F_STR),
     FIELD(struct plan_tracing, sampling, "sampling", F_INT),
 };
 static const struct table tracing_table = TABLE("Tracing", struct plan_tracing, tracing_fields);
 static const struct field authz_fields[] = {
-    FIELD(struct plan_authz, server, "server", F_INLINE, .sub = &outside_table),
+    FIELD(struct plan_authz, server, "server", F_INLINE, .sub = &plan_outside_table),
     FIELD(struct plan_authz, stat_prefix, "statPrefix", F_STR),
     FIELD(struct plan_authz, timeout_ns, "timeoutNs", F_INT),
     FIELD(struct plan_authz, failure_mode_allow, "failureModeAllow", F_BOOL),

@@ -5,11 +5,13 @@
 #include "mesh/workload.h"
 #include "plan/egress.h"
 #include "plan/reach.h"
+#include "plan/retry.h"
 
 #define SET_ALL     "out:*"
 #define SET_OUTSIDE "out:-"
 #define OUT         "out:"
 #define EAR         "ear:"
+#define SET_RETRIES OUT RETRY_PART
 
 /* "ear:X", or "ear:X|<log>", of the part "out:X". */
 static struct str ear_part(struct arena *a, struct str out, struct str log)
@@ -28,7 +30,8 @@ struct strs plan_view_parts(struct arena *a, const struct plan_view *v)
     struct strs out = {0};
     for (each(p, v->parts)) {
         list_push(a, &out, str_is(*p, "base") ? with_log(a, *p, v->log) : *p);
-        if (str_starts(*p, S(OUT))) list_push(a, &out, ear_part(a, *p, v->log));
+        bool has_ear = str_starts(*p, S(OUT)) && !str_starts(*p, S(SET_RETRIES));
+        if (has_ear) list_push(a, &out, ear_part(a, *p, v->log));
     }
     return out;
 }
@@ -81,22 +84,27 @@ static struct strs candidates(struct cell *c, struct arena *a, const struct mesh
     return strs_sort_unique(found);
 }
 
+/* The set is named by its keys, so that callers with equal keys share it. */
+static void contribute(struct cell *c, struct arena *a, const char *set, struct plan_reach *out)
+{
+    struct hasher h;
+    hasher_init(&h);
+    for (size_t i = 0; i < out->keys.n; i++) hasher_str(&h, out->keys.v[i]);
+    struct hash128 hash = hasher_end(&h);
+    out->part = str_fmt(a, "%s%016llx%016llx", set, (unsigned long long)hash.hi, (unsigned long long)hash.lo);
+    for (size_t i = 0; i < out->keys.n; i++) sheet_member(c, out->part, out->keys.v[i]);
+}
+
 static bool compute_reach(struct cell *c, struct str key, struct arena *a, void *value)
 {
     struct plan_reach *out = value;
     const struct mesh_grants *grants = mesh_grants(c, key);
     struct strs services = candidates(c, a, grants);
-    struct hasher h;
-    hasher_init(&h);
     for (each(s, services)) {
         struct str k = reach_key(c, a, *s, grants);
-        if (!k.n) continue;
-        list_push(a, &out->keys, k);
-        hasher_str(&h, k);
+        if (k.n) list_push(a, &out->keys, k);
     }
-    struct hash128 hash = hasher_end(&h);
-    out->part = str_fmt(a, "out:%016llx%016llx", (unsigned long long)hash.hi, (unsigned long long)hash.lo);
-    for (size_t i = 0; i < out->keys.n; i++) sheet_member(c, out->part, out->keys.v[i]);
+    contribute(c, a, OUT, out);
     return true;
 }
 const struct cell_kind plan_reach_cell = {"plan-reach", &plan_reach_table, compute_reach};
@@ -119,6 +127,28 @@ static bool compute_ear(struct cell *c, struct str key, struct arena *a, void *v
     return true;
 }
 const struct cell_kind plan_ear_cell = {"plan-ear", &plan_reach_table, compute_ear};
+/* ---- retries: one cell per calling account --------------------------------------------------------------- */
+
+/* What the caller's view has of a Service without retries; STR_NULL: nothing. */
+static struct str plain_key(struct cell *c, struct arena *a, struct str service, struct str account)
+{
+    if (!mesh_settings(c)->permissive) return reach_key(c, a, service, mesh_grants(c, account));
+    const struct mesh_service *s = mesh_service(c, service);
+    return s && s->in_mesh ? str_fmt(a, "%.*s|*", STR_FMT(service)) : STR_NULL;
+}
+
+static bool compute_retries(struct cell *c, struct str key, struct arena *a, void *value)
+{
+    struct plan_reach *out = value;
+    const struct mesh_retries *all = mesh_retries(c, key);
+    for (size_t i = 0; i < all->services.n; i++) {
+        struct str plain = plain_key(c, a, all->services.v[i].service, key);
+        if (plain.n) list_push(a, &out->keys, retry_key(a, plain, &all->services.v[i].repeat));
+    }
+    contribute(c, a, SET_RETRIES, out);
+    return out->keys.n > 0;
+}
+const struct cell_kind plan_retries_cell = {"plan-retries", &plan_reach_table, compute_retries};
 
 /* ---- views ----------------------------------------------------------------------------------------------- */
 
@@ -137,6 +167,8 @@ static bool compute_view(struct cell *c, struct str key, struct arena *a, void *
     out->log = mesh_workload_telemetry(c, a, &w);
     list_push(a, &out->parts, S("base"));
     list_push(a, &out->parts, str_fmt(a, "in:%.*s", STR_FMT(key)));
+    const struct plan_reach *retries = sheet_read(c, &plan_retries_cell, w.account);
+    if (retries) list_push(a, &out->parts, retries->part);
     list_push(a, &out->parts, reached_part(c, a, w.account, out->log));
     list_push(a, &out->parts, S(SET_OUTSIDE));
     if (out->log.n) sheet_member(c, with_log(a, S("base"), out->log), out->log);

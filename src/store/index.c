@@ -5,6 +5,7 @@
 #include "kinds/endpoint_slice.h"
 #include "kinds/ingress_backend.h"
 #include "kinds/pod.h"
+#include "kinds/retry.h"
 #include "kinds/service.h"
 #include "kinds/traffic_split.h"
 #include "kinds/traffic_target.h"
@@ -124,6 +125,9 @@ struct index_terms index_terms_of(const struct object *o, struct arena *a)
         break;
     case KIND_EGRESS:
         egress_terms(&t, egress_of(o));
+        break;
+    case KIND_RETRY:
+        subject_term(&t, INDEX_RETRIES_BY_SOURCE, &retry_of(o)->spec.source);
         break;
     case KIND_POD:
         add(&t, INDEX_PODS_BY_ACCOUNT, in_ns(&t, kube_pod_service_account(kube_pod_of(o))));

@@ -49,6 +49,7 @@ enum store_index {
                                  * name */
     INDEX_INGRESS_BY_BACKEND,   /* key "ns/svc" → IngressBackend keys of that namespace that name the Service */
     INDEX_EGRESSES_BY_SOURCE,   /* key "ns/sa" → Egress keys with that ServiceAccount among the sources */
+    INDEX_RETRIES_BY_SOURCE,    /* key "ns/sa" → keys of Retries with that ServiceAccount as source */
     INDEX_ALL, /* key "<kind name>" → all keys: allowed only for MeshConfig, TrafficSplit, Namespace and
                 * Telemetry */
 };

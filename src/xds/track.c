@@ -77,6 +77,7 @@ void track_slot(struct stream *s, struct slot *slot)
     struct type_state *t = &s->types[slot->type];
     struct entry *e = entries_find(&t->entries, slot->id);
     if (!e && t->entries.n) {
+        if (view_find(s->view, slot->type, slot->name) != slot) return; /* a part in front has the name */
         adopt(s, slot);
         e = entries_find(&t->entries, slot->id);
     }

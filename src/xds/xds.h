@@ -75,7 +75,7 @@ struct xds_slot_change {
 struct xds_view_change {
     struct str view; /* a workload's key */
     bool removed;
-    struct strs parts; /* its parts, in order; a resource in two parts of one view is a programming error */
+    struct strs parts; /* its parts, in order: of resources with one type and name the first part's holds */
 };
 struct xds_node_change {
     struct str node_id;   /* pod uid */

@@ -61,6 +61,7 @@ static const struct field bootstrap_fields[] = {
     ROW(pod, F_STR),
     ROW(namespace, F_STR),
     ROW(kind, F_STR),
+    ROW(zone, F_STR),
     ROW(name, F_STR),
     ROW(controller_address, F_STR),
     ROW(controller_port, F_INT),

@@ -1,6 +1,7 @@
 """A caller inside a pod: one JSON command a line on standard input, one JSON answer a line on standard output. It
 writes requests byte by byte, so that nothing tidies a path or joins a header on the way."""
 import collections
+import concurrent.futures
 import json
 import os
 import socket
@@ -123,8 +124,15 @@ def many(c):
     seen = collections.Counter()
     for _ in range(c["n"]):
         a = attempt(http, c)
-        seen[a["saw"]["who"] if a.get("saw") else str(a.get("status") or a["error"])] += 1
+        seen[a["saw"]["who"] if a.get("status") == 200 and a["saw"] else str(a.get("status") or a["error"])] += 1
     return {"seen": seen}
+
+
+def together(c):
+    """The same at once."""
+    with concurrent.futures.ThreadPoolExecutor(c["n"]) as pool:
+        answers = list(pool.map(lambda _: attempt(http, c), range(c["n"])))
+    return {"seen": collections.Counter(a["saw"]["who"] if a.get("status") == 200 else str(a.get("status") or a["error"]) for a in answers)}
 
 
 def many_tcp(c):
@@ -303,7 +311,7 @@ def attempt(command, c):
         return {"error": why(e), "text": f"{type(e).__name__}: {e}"}
 
 
-COMMANDS = {f.__name__: f for f in (http, hold, again, line, ended, drop, many, many_tcp, load, load_count, load_end, tcp, web_socket, http2,
+COMMANDS = {f.__name__: f for f in (http, hold, again, line, ended, drop, many, together, many_tcp, load, load_count, load_end, tcp, web_socket, http2,
                                     grpc, resolve, tls, udp)}
 for text in sys.stdin:
     command = json.loads(text)

@@ -1,5 +1,5 @@
 """A server for the traffic tests, one argument a port: http:PORT (HTTP/1.1, HTTP/2 without TLS, WebSocket), grpc:PORT,
-tcp:PORT (echo), banner:PORT (speaks first, then echoes); @ADDRESS before them binds there. Every answer says who gave
+fail:PORT (HTTP/1.1 that answers 503), tcp:PORT (echo), banner:PORT (speaks first, then echoes); @ADDRESS before them binds there. Every answer says who gave
 it and what reached it."""
 import base64
 import hashlib
@@ -35,7 +35,7 @@ def read_head(stream):
     return method, path, headers
 
 
-def http1(connection, stream):
+def http1(connection, stream, always=None):
     while (head := read_head(stream)):
         method, path, headers = head
         fields = dict(headers)
@@ -45,7 +45,7 @@ def http1(connection, stream):
         parts = path.partition("?")[0].split("/")
         if parts[1] == "slow":
             time.sleep(float(parts[2]))
-        status = int(parts[2]) if parts[1] == "status" else 200
+        status = always or (int(parts[2]) if parts[1] == "status" else 200)
         body = json.dumps(report(connection, method, path, headers, "HTTP/1.1")).encode()
         connection.sendall(b"HTTP/1.1 %d x\r\ncontent-length: %d\r\n\r\n" % (status, len(body)) + body)
 
@@ -90,6 +90,12 @@ def http(connection):
         return http2(connection)
     with connection.makefile("rb") as stream:
         http1(connection, stream)
+
+
+def fail(connection):
+    """Every request fails."""
+    with connection.makefile("rb") as stream:
+        http1(connection, stream, 503)
 
 
 # ---- TCP ----
@@ -154,7 +160,7 @@ def main():
             held.append(grpc_server(address, port))
             continue
         listener = socket.create_server((address, int(port)))
-        threading.Thread(target=accept, args=({"http": http, "tcp": tcp, "banner": banner}[kind], listener), daemon=True).start()
+        threading.Thread(target=accept, args=({"http": http, "fail": fail, "tcp": tcp, "banner": banner}[kind], listener), daemon=True).start()
     threading.Event().wait()
 
 

@@ -100,6 +100,14 @@ static void a_pod_gets_its_sidecar(void **state)
 }
 
 /* The same request, dry or not, gives the same bytes; what comes back is left alone. */
+/* The texts of this test write ' for ": one that is meant is \\u0027. */
+static const char *with_quotes(struct arena *a, const char *json)
+{
+    struct buf b SCOPED_BUF = {0};
+    for (; *json; json++) *json == '\'' ? buf_c(&b, "\\u0027") : buf_char(&b, *json);
+    return str_c(a, buf_view(&b));
+}
+
 static void a_second_time_changes_nothing(void **state)
 {
     struct state *s = *state;
@@ -115,7 +123,8 @@ static void a_second_time_changes_nothing(void **state)
     json_t *pod = json_loads(quoted(s->a, POD), 0, NULL);
     assert_true(patch_apply(pod, r.patch, &err));
     char *text = json_dumps(pod, 0);
-    struct reviewed again = expect_allowed(s, ADMIT_MUTATE, review_of(s->a, "CREATE", "Pod", "", text));
+    struct reviewed again =
+        expect_allowed(s, ADMIT_MUTATE, review_of(s->a, "CREATE", "Pod", "", with_quotes(s->a, text)));
     assert_null(again.patch);
     free(text);
     json_decref(pod);

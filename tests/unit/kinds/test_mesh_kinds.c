@@ -1,6 +1,7 @@
 #include "harness.h"
 #include "kinds/http_route_group.h"
 #include "kinds/mesh_config.h"
+#include "kinds/retry.h"
 #include "kinds/tcp_route.h"
 #include "kinds/traffic_split.h"
 #include "kinds/traffic_target.h"
@@ -120,7 +121,6 @@ static void settings_without_effect_are_never_silent(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{featureFlags: {enableRetryPolicy: true}}",
         "{featureFlags: {enableMeshRootCertificate: true}}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -129,7 +129,7 @@ static void settings_without_effect_are_never_silent(void **state)
     }
     assert_int_equal(
         good(MC
-             "{featureFlags: {enableWASMStats: true, enableRetryPolicy: false}, certificate: {certKeyBitSize: 2048}}\n")
+             "{featureFlags: {enableWASMStats: true, enableRetryPolicy: true}, certificate: {certKeyBitSize: 2048}}\n")
             ->problems.n,
         0);
 }
@@ -191,11 +191,36 @@ static void later_kinds_are_validated_already(void **state)
                                                    "{skipClientCertValidation: true}}], sources: []}\n")
                          ->problems.n,
                      1);
-    bad(POLICY("Retry") "{source: " SA
-                        ", destinations: [], retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 1}}\n",
-        "spec.retryPolicy.retryBackoffBaseInterval", "is required");
     good(POLICY("Telemetry") "{accessLog: {format: x, openTelemetry: {extensionService: {name: a, namespace: b}, "
                              "attributes: {k: v}}}}\n");
+    for (int k = 0; k < KIND_COUNT; k++) {
+        bool later = k == KIND_MESH_ROOT_CERTIFICATE;
+        assert_int_equal(!!(kind_info((enum kind)k)->flags & KIND_NOT_ENFORCED), later);
+    }
+}
+
+static void retries_have_envoys_defaults(void **state)
+{
+    (void)state;
+    const struct retry *r =
+        retry_of(good(POLICY("Retry") "{source: " SA ", destinations: [], retryPolicy: {retryOn: 5xx}}\n"));
+    assert_true(r->spec.policy.num_retries == 1 && r->spec.policy.backoff_ns == 25000000 &&
+                r->spec.policy.per_try_timeout_ns == 0);
+    bad(POLICY("Retry") "{source: " SA ", destinations: [], retryPolicy: {numRetries: 1}}\n",
+        "spec.retryPolicy.retryOn", "is required");
+    bad(POLICY("Retry") "{source: " SA ", destinations: [], retryPolicy: {retryOn: 5xx, perTryTimeout: 0s}}\n",
+        "spec.retryPolicy.perTryTimeout", "");
+    bad(POLICY("Retry") "{source: " SA ", destinations: [], retryPolicy: {retryOn: 5xx, numRetries: -1}}\n",
+        "spec.retryPolicy.numRetries", "");
+}
+
+#define UTS(text)        POLICY("UpstreamTrafficSetting") "{host: h, " text "}\n"
+#define HTTP_LIMIT(text) UTS("rateLimit: {local: {http: {requests: 1, unit: second, " text "}}}")
+#define ENTRIES(text)    UTS("httpRoutes: [{path: /x, rateLimit: {global: {descriptors: [{entries: [" text "]}]}}}]")
+
+static void traffic_settings_are_validated(void **state)
+{
+    (void)state;
     const struct upstream_traffic_setting *u = upstream_traffic_setting_of(
         good(POLICY("UpstreamTrafficSetting") "{host: h, rateLimit: {local: {http: {requests: 1, unit: second}}, "
                                               "global: {tcp: {rateLimitService: {host: h, port: 1}, domain: d, "
@@ -206,10 +231,27 @@ static void later_kinds_are_validated_already(void **state)
                 !u->spec.connection.tcp.max_connections.is_set);
     bad(POLICY("UpstreamTrafficSetting") "{host: h, rateLimit: {local: {http: {requests: 1, unit: day}}}}\n",
         "spec.rateLimit.local.http.unit", "must be one of second");
-    for (int k = 0; k < KIND_COUNT; k++) {
-        bool later = k == KIND_MESH_ROOT_CERTIFICATE || k == KIND_RETRY || k == KIND_UPSTREAM_TRAFFIC_SETTING;
-        assert_int_equal(!!(kind_info((enum kind)k)->flags & KIND_NOT_ENFORCED), later);
-    }
+    bad(UTS("rateLimit: {local: {tcp: {connections: 0, unit: second}}}"), "spec.rateLimit.local.tcp.connections",
+        "between");
+    bad(HTTP_LIMIT("responseStatusCode: 200"), "spec.rateLimit.local.http.responseStatusCode", "between");
+    bad(HTTP_LIMIT("responseStatusCode: 499"), "spec.rateLimit.local.http.responseStatusCode", "no status of HTTP");
+    bad(HTTP_LIMIT("responseHeadersToAdd: [{name: Host, value: a}]"),
+        "spec.rateLimit.local.http.responseHeadersToAdd[0].name", "cannot be set");
+    bad(HTTP_LIMIT("responseHeadersToAdd: [{name: ':status', value: a}]"),
+        "spec.rateLimit.local.http.responseHeadersToAdd[0].name", "form");
+    bad(UTS("httpRoutes: [{path: '['}]"), "spec.httpRoutes[0].path", "");
+    bad(ENTRIES("{}"), "spec.httpRoutes[0].rateLimit.global.descriptors[0].entries[0]", "exactly one of");
+    bad(ENTRIES("{remoteAddress: {}, genericKey: {value: a}}"),
+        "spec.httpRoutes[0].rateLimit.global.descriptors[0].entries[0]", "exactly one of");
+    bad(UTS("connectionSettings: {tcp: {connectTimeout: 0s}}"), "spec.connectionSettings.tcp.connectTimeout", "");
+    bad(UTS("loadBalancing: {consistentHash: {}}"), "spec.loadBalancing.consistentHash", "exactly one of");
+    bad(UTS("loadBalancing: {consistentHash: {header: x, sourceAddress: true}}"), "spec.loadBalancing.consistentHash",
+        "exactly one of");
+    bad(UTS("outlierEjection: {maxEjectedPercent: 101}"), "spec.outlierEjection.maxEjectedPercent", "between");
+    const struct upstream_traffic_setting *d =
+        upstream_traffic_setting_of(good(UTS("outlierEjection: {}, timeouts: {request: 0s}")));
+    assert_true(d->spec.ejection->errors == 5 && d->spec.ejection->max_percent == 50 &&
+                d->spec.ejection->min_healthy_percent == 50 && d->spec.ejection->time_ns == 30000000000);
 }
 
 int main(void)
@@ -223,6 +265,8 @@ int main(void)
         TEST(mesh_config_is_validated),
         TEST(settings_without_effect_are_never_silent),
         TEST(later_kinds_are_validated_already),
+        TEST(retries_have_envoys_defaults),
+        TEST(traffic_settings_are_validated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
