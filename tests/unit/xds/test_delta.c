@@ -460,6 +460,42 @@ static void what_moves_to_another_part_is_not_sent(void **state)
     assert_true(ads_is_silent(c));
     ads_free(c);
 }
+static void of_two_parts_with_one_name_the_first_holds(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = synced(w);
+    put(w, "front", XDS_ROUTE, "r1", "route in front", "c1");
+    view(w, "v", "front,p");
+    publish(w);
+    expect_ack(c, "RDS +r1");
+    put(w, "p", XDS_ROUTE, "r1", "changed behind", "c1");
+    publish(w);
+    assert_true(ads_is_silent(c));
+    drop(w, "p", XDS_ROUTE, "r1");
+    publish(w);
+    assert_true(ads_is_silent(c));
+    put(w, "p", XDS_ROUTE, "r1", "back behind", "c1");
+    publish(w);
+    assert_true(ads_is_silent(c));
+    put(w, "front", XDS_ROUTE, "r1", "changed in front", "c1");
+    publish(w);
+    expect_ack(c, "RDS +r1");
+    drop(w, "front", XDS_ROUTE, "r1");
+    publish(w);
+    expect_ack(c, "RDS +r1");
+    put(w, "p", XDS_ROUTE, "r1", "seen again", "c1");
+    publish(w);
+    expect_ack(c, "RDS +r1");
+    put(w, "front", XDS_ROUTE, "r1", "seen again", "c1");
+    publish(w);
+    assert_true(ads_is_silent(c)); /* the same bytes */
+    view(w, "v", "p");
+    publish(w);
+    assert_true(ads_is_silent(c));
+    ads_free(c);
+}
+
 static void changes_merge_while_a_response_is_in_flight(void **state)
 {
     struct world *w = *state;
@@ -542,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_removal_that_waits_through_changes_of_the_view_is_said_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_back_before_its_removal_is_not_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_moves_to_another_part_is_not_sent, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_two_parts_with_one_name_the_first_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_merge_while_a_response_is_in_flight, setup, teardown),
         cmocka_unit_test_setup_teardown(a_subscription_with_an_old_nonce_is_honoured, setup, teardown),
         cmocka_unit_test_setup_teardown(large_answers_are_split_but_not_the_first, setup, teardown),
