@@ -41,6 +41,7 @@ static json_t *make_pod(const char *ns, const char *name)
 {
     json_t *o = named("v1", "Pod", ns, name), *meta = json_object_get(o, "metadata");
     json_object_set_new(meta, "labels", json_pack("{s:s,s:s}", "app", one(names, 3), "v", one(names, 2)));
+    if (pick(3) == 0) json_object_set_new(json_object_get(meta, "labels"), LABEL_ZONE, json_string(one(names, 2)));
     if (pick(6) == 0) json_object_set_new(meta, "annotations", json_pack("{s:s}", ANNOTATION_INJECT, "disabled"));
     if (pick(6) == 0) json_object_set_new(meta, "annotations", json_pack("{s:s}", ANNOTATION_SIDECAR_GENERATION, "2"));
     json_object_set_new(o, "spec",
@@ -120,8 +121,37 @@ static json_t *make_config(const char *ns, const char *name)
     (void)ns, (void)name;
     json_t *o = named("config.openservicemesh.io/v1alpha2", "MeshConfig", NAME_SYSTEM_NAMESPACE, NAME_MESH_CONFIG);
     json_object_set_new(o, "spec",
-                        json_pack("{s:{s:b,s:b}}", "traffic", "enablePermissiveTrafficPolicyMode", pick(4) == 0,
-                                  "enableEgress", (int)pick(2)));
+                        json_pack("{s:{s:b,s:b},s:{s:b}}", "traffic", "enablePermissiveTrafficPolicyMode", pick(4) == 0,
+                                  "enableEgress", (int)pick(2), "featureFlags", "enableRetryPolicy", pick(4) != 0));
+    return o;
+}
+
+static json_t *make_retry(const char *ns, const char *name)
+{
+    json_t *o = named("policy.openservicemesh.io/v1alpha1", "Retry", ns, name), *to = json_array();
+    for (unsigned i = pick(3); i > 0; i--)
+        json_array_append_new(
+            to, json_pack("{s:s,s:s,s:s}", "kind", "Service", "name", one(names, 3), "namespace", one(spaces, 2)));
+    json_object_set_new(o, "spec",
+                        json_pack("{s:o,s:o,s:{s:s,s:i}}", "source", account(), "destinations", to, "retryPolicy",
+                                  "retryOn", pick(4) ? "5xx" : "never", "numRetries", (int)pick(2)));
+    return o;
+}
+
+static json_t *make_upstream(const char *ns, const char *name)
+{
+    char host[64];
+    snprintf(host, sizeof host, "%s.%s.svc.cluster.local", one(names, 3), pick(4) ? ns : one(spaces, 2));
+    json_t *o = named("policy.openservicemesh.io/v1alpha1", "UpstreamTrafficSetting", ns, name);
+    json_t *spec = json_pack("{s:s}", "host", host);
+    if (pick(2)) json_object_set_new(spec, "timeouts", json_pack("{s:s,s:s}", "request", "1s", "idle", "2s"));
+    if (pick(2)) json_object_set_new(spec, "outlierEjection", json_object());
+    if (pick(2)) json_object_set_new(spec, "loadBalancing", json_pack("{s:b}", "preferSameZone", 1));
+    if (pick(2))
+        json_object_set_new(spec, "rateLimit",
+                            json_pack("{s:{s:{s:i,s:s},s:{s:i,s:s}}}", "local", "tcp", "connections", 1, "unit", "hour",
+                                      "http", "requests", 1 + (int)pick(2), "unit", "second"));
+    json_object_set_new(o, "spec", spec);
     return o;
 }
 
@@ -159,6 +189,8 @@ static const struct {
     {KIND_MESH_CONFIG, make_config, 1},
     {KIND_NAMESPACE, make_namespace, 1},
     {KIND_TELEMETRY, make_telemetry, 3},
+    {KIND_RETRY, make_retry, 3},
+    {KIND_UPSTREAM_TRAFFIC_SETTING, make_upstream, 3},
 };
 
 /* One random change; documents in |all| (key → json) are what holds now. */
@@ -268,7 +300,8 @@ static const char UNIT[] =
     "spec: {destination: {kind: ServiceAccount, name: a@, namespace: n@}, sources: [{kind: ServiceAccount, name: c@, "
     "namespace: n@}], rules: [{kind: HTTPRouteGroup, name: g}]}\n";
 static const char SMI[] = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: "
-                          "osm-mesh-config, namespace: osm-system}\nspec: {traffic: {enableEgress: true}}\n";
+                          "osm-mesh-config, namespace: osm-system}\nspec: {traffic: {enableEgress: true}, "
+                          "featureFlags: {enableRetryPolicy: true}}\n";
 static const char EDIT[] = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: g, "
                            "namespace: n@}\nspec: {matches: [{name: m, pathRegex: /changed}]}\n";
 static const char SPLIT[] = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: x, "
@@ -276,6 +309,17 @@ static const char SPLIT[] = "apiVersion: split.smi-spec.io/v1alpha2\nkind: Traff
 
 static const char LOG[] = "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Telemetry\nmetadata: {name: l, "
                           "namespace: n@}\nspec: {selector: {app: s@}, accessLog: {format: x}}\n";
+
+static const char RETRY[] = "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Retry\nmetadata: {name: r, "
+                            "namespace: n@}\nspec: {source: {kind: ServiceAccount, name: c@, namespace: n@}, "
+                            "destinations: [{kind: Service, name: s@, namespace: n@}], retryPolicy: {retryOn: 5xx}}\n";
+static const char UPSTREAM[] = "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: UpstreamTrafficSetting\n"
+                               "metadata: {name: u, namespace: n@}\nspec: {host: s@.n@.svc.cluster.local, rateLimit: "
+                               "{local: {http: {requests: 1, unit: hour}}}, timeouts: {request: 1s}}\n";
+static const char POD[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: "
+                          "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n";
+static const char *const edits[] = {EDIT, SPLIT, LOG, RETRY, UPSTREAM, POD};
+enum { N_EDITS = sizeof edits / sizeof *edits };
 
 static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int i)
 {
@@ -285,30 +329,24 @@ static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int 
     return sheet_stats(world_sheet(w)).computed - before;
 }
 
-static void cost_in_a_mesh_of(int n, uint64_t *edit, uint64_t *pod, uint64_t *split, uint64_t *log)
+static void cost_in_a_mesh_of(int n, uint64_t out[N_EDITS])
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct world *w = world_new();
     put_yaml(w, a, SMI, 0);
     for (int i = 0; i < n; i++) put_yaml(w, a, UNIT, i);
     world_settle(w);
-    *edit = cost_of(w, a, EDIT, 1);
-    *split = cost_of(w, a, SPLIT, 1);
-    *log = cost_of(w, a, LOG, 1);
-    *pod = cost_of(w, a,
-                   "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: "
-                   "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n",
-                   1);
+    for (int i = 0; i < N_EDITS; i++) out[i] = cost_of(w, a, edits[i], 1);
     world_free(w);
 }
 
 static void a_change_computes_only_what_reads_it(void **state)
 {
     (void)state;
-    uint64_t small[4], large[4];
-    cost_in_a_mesh_of(3, &small[0], &small[1], &small[2], &small[3]);
-    cost_in_a_mesh_of(40, &large[0], &large[1], &large[2], &large[3]);
-    for (int i = 0; i < 4; i++) {
+    uint64_t small[N_EDITS], large[N_EDITS];
+    cost_in_a_mesh_of(3, small);
+    cost_in_a_mesh_of(40, large);
+    for (int i = 0; i < N_EDITS; i++) {
         if (small[i] != large[i])
             fail_msg("change %d: %d cells in a small mesh, %d in a large one", i, (int)small[i], (int)large[i]);
         assert_in_range(small[i], 1, 30);
