@@ -11,6 +11,7 @@ struct question {
     const struct sheet *sheet;
     const struct mesh_pod *source, *destination;
     struct str method, path; /* both empty: which rules are there at all? */
+    bool is_outside;         /* the destination is the URL of something outside the mesh */
     int64_t port;            /* 0: every port */
     json_t *rows;
     bool is_allowed;
@@ -105,12 +106,43 @@ static void check_all(struct question *q)
     }
 }
 
+/* False, with the answer given, when the URL is none. */
+static bool check_outside(struct question *q, struct str url)
+{
+    static const char *const spoken[] = {"http", "https", "tcp"};
+    struct err err = {0};
+    struct evaluate_egress_request r = {.call = {.client = q->source->workload, .method = q->method}};
+    struct evaluate_answer answer = {0};
+    if (!evaluate_egress_url(url, &r, &err)) {
+        http_reply_error(q->x, 400, "%s", err.text);
+        return false;
+    }
+    struct str address = http_query(q->x, "address"), host = r.call.authority;
+    if (q->path.n) r.call.path = q->path;
+    if (q->port) r.call.port = q->port;
+    if (address.n) r.address = address;
+    evaluate_egress(q->sheet, &r, q->x->arena, &answer);
+    q->is_allowed = answer.verdict == EVALUATE_ALLOWED;
+    json_array_append_new(q->rows, json_pack("{s:s%, s:I, s:s, s:s, s:s%, s:s%}", "service", host.p, host.n, "port",
+                                             (json_int_t)r.call.port, "protocol", spoken[r.spoken], "result",
+                                             verdict_word(&answer), "rule", answer.rule.p ? answer.rule.p : "",
+                                             answer.rule.n, "why", answer.text.p, answer.text.n));
+    return true;
+}
+
+static bool is_url(struct str s)
+{
+    return str_starts(s, S("http://")) || str_starts(s, S("https://")) || str_starts(s, S("tcp://"));
+}
+
 /* The sentence that ends it early, or NULL: the question makes sense. */
 static const char *objection(const struct question *q)
 {
     if (!q->source) return "there is no pod like the source; pods are named NS/NAME, osm status lists them";
-    if (!q->destination) return "there is no pod like the destination; pods are named NS/NAME, osm status lists them";
+    if (!q->destination && !q->is_outside)
+        return "there is no pod like the destination; pods are named NS/NAME, osm status lists them";
     if (!q->source->in_mesh) return "the source is not in the mesh, and the mesh admits nobody from outside";
+    if (q->is_outside) return NULL;
     if (!q->destination->in_mesh) return "the destination is not in the mesh: no policy guards it";
     if (!q->destination->services.n)
         return "no Service stands before the destination, so nobody can call it through the mesh";
@@ -122,7 +154,9 @@ void check_answer(struct http_exchange *x, struct sheet *sheet)
     struct question q = {.x = x, .sheet = sheet, .method = http_query(x, "method"), .path = http_query(x, "path")};
     const struct mesh_settings *settings = sheet_value(sheet, &mesh_settings_cell, STR_NULL);
     struct str port = http_query(x, "port");
+    struct str source = http_query(x, "source"), destination = http_query(x, "destination");
     q.source = pod_of(&q, "source");
+    q.is_outside = is_url(destination);
     q.destination = pod_of(&q, "destination");
     const char *why = objection(&q);
     if (why || (port.n && !str_to_i64(port, 1, 65535, &q.port))) {
@@ -130,8 +164,12 @@ void check_answer(struct http_exchange *x, struct sheet *sheet)
         return;
     }
     q.rows = json_array();
-    check_all(&q);
-    struct str source = http_query(x, "source"), destination = http_query(x, "destination");
+    if (!q.is_outside)
+        check_all(&q);
+    else if (!check_outside(&q, destination)) {
+        json_decref(q.rows);
+        return;
+    }
     http_reply_json(x, 200,
                     json_pack("{s:s%, s:s%, s:s, s:b, s:o}", "source", source.p, source.n, "destination", destination.p,
                               destination.n, "mode",

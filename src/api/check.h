@@ -5,5 +5,6 @@
 
 /* Answers |x| from a settled sheet: {"source","destination","mode","allowed","ports": [{"service","port","protocol",
  * "result","rule","why"}]}, or {"error"}. Query: source, destination (NS/POD); method, path, port. Without method and
- * path, an HTTP port has a row for every rule that speaks of the source. */
+ * path, an HTTP port has a row for every rule that speaks of the source. The destination may be the URL of something
+ * outside the mesh (evaluate_egress_url), with |address| the one that is dialled: one row then. */
 void check_answer(struct http_exchange *x, struct sheet *sheet);

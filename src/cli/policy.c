@@ -1,22 +1,34 @@
-/* osm policy check-pods SRC DST */
+/* osm policy check-pods SRC DST, osm policy check-conflicts */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/errcode.h"
 #include "cli/api.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
 static const char usage[] =
-    "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n\n"
-    "Says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule decides. With "
-    "a\n"
-    "method and path, for exactly that request. Pods are NS/NAME. Exits 1 when nothing is allowed.\n\n"
+    "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n"
+    "       osm policy check-pods SOURCE URL [--method M] [--address A]\n"
+    "       osm policy check-conflicts [KIND]\n\n"
+    "check-pods says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule "
+    "decides.\n"
+    "With a method and path, for exactly that request. Pods are NS/NAME. A URL (http://HOST/PATH, https://HOST,\n"
+    "tcp://ADDRESS:PORT) asks whether the call may leave the mesh; --address is where it is dialled. Exits 1 when "
+    "nothing "
+    "is\n"
+    "allowed.\n\n"
+    "check-conflicts lists the objects of which a part does not hold because another contradicts it. Exits 1 when "
+    "there "
+    "are any.\n\n"
     "Examples:\n  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0\n"
-    "  osm policy check-pods bookthief/bookthief-0 bookstore/bookstore-v1-0 --method GET --path /books-bought\n";
+    "  osm policy check-pods bookthief/bookthief-0 bookstore/bookstore-v1-0 --method GET --path /books-bought\n"
+    "  osm policy check-pods bookbuyer/bookbuyer-0 http://isbn.example/isbn/7\n"
+    "  osm policy check-conflicts Egress\n";
 
 struct question {
-    const char *source, *destination, *method, *path, *port;
+    const char *source, *destination, *method, *path, *port, *address;
 };
 
 /* Percent-encodes what a query value cannot hold (RFC 3986 section 2.3). */
@@ -40,6 +52,7 @@ static const char *request_of(struct arena *a, const struct question *q)
     if (q->method) buf_fmt(&b, "&method=%.*s", STR_FMT(escape(a, q->method)));
     if (q->path) buf_fmt(&b, "&path=%.*s", STR_FMT(escape(a, q->path)));
     if (q->port) buf_fmt(&b, "&port=%.*s", STR_FMT(escape(a, q->port)));
+    if (q->address) buf_fmt(&b, "&address=%.*s", STR_FMT(escape(a, q->address)));
     return str_c(a, buf_view(&b));
 }
 
@@ -76,13 +89,53 @@ static int check(const struct question *q)
     return code;
 }
 
+/* ---- conflicts ------------------------------------------------------------------------------------------- */
+
+/* Codes of diagnostics that mean: another object contradicts this one. */
+static const int conflicts[] = {E_EGRESS_CONFLICT, E_SPLIT_CONFLICT, E_CONFLICT};
+
+static bool is_conflict(const json_t *d, const char *kind)
+{
+    struct str code = json_text(d, "code"), object = json_text(d, "object");
+    int64_t n;
+    if (kind && !str_eq_nocase(str_cut(&object, ' '), str_of(kind))) return false;
+    for (size_t i = 0; i < sizeof conflicts / sizeof *conflicts; i++)
+        if (str_to_i64(str_sub(code, 1, code.n), 0, 9999, &n) && n == conflicts[i]) return true;
+    return false;
+}
+
+static int check_conflicts(const char *kind)
+{
+    static const char *const header[] = {"CODE", "OBJECT", "WHERE", "WHAT", NULL};
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err err = {0};
+    struct buf out SCOPED_BUF = {0};
+    json_t *status = api_get("/v1/status", &err), *d;
+    if (!status) return verb_fail("%s", err.text);
+    struct text_table t = text_table_new(a, header);
+    size_t i, found = 0;
+    json_array_foreach(json_object_get(status, "diagnostics"), i, d)
+    {
+        if (!is_conflict(d, kind)) continue;
+        found++;
+        text_table_row(&t, (struct str[]){json_text(d, "code"), json_text(d, "object"), json_text(d, "where"),
+                                          json_text(d, "text")});
+    }
+    text_table_write(&t, &out);
+    if (found)
+        fwrite(out.p, 1, out.n, stdout);
+    else
+        puts("no conflicts");
+    json_decref(status);
+    return found > 0;
+}
+
 int verb_policy(int argc, char **argv)
 {
-    static const struct option options[] = {{"method", required_argument, NULL, 'm'},
-                                            {"path", required_argument, NULL, 'p'},
-                                            {"port", required_argument, NULL, 'P'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"method", required_argument, NULL, 'm'}, {"path", required_argument, NULL, 'p'},
+        {"port", required_argument, NULL, 'P'},   {"address", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     struct question q = {0};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (c == 'h') return fputs(usage, stdout), 0;
@@ -92,11 +145,15 @@ int verb_policy(int argc, char **argv)
             q.path = optarg;
         else if (c == 'P')
             q.port = optarg;
+        else if (c == 'a')
+            q.address = optarg;
         else
             return 2;
     }
+    if (argc - optind >= 1 && argc - optind <= 2 && !strcmp(argv[optind], "check-conflicts"))
+        return check_conflicts(argv[optind + 1]);
     if (argc - optind != 3 || strcmp(argv[optind], "check-pods"))
-        return verb_usage("policy", "'check-pods SOURCE DESTINATION' is what it can do");
+        return verb_usage("policy", "'check-pods SOURCE DESTINATION' and 'check-conflicts [KIND]' are what it can do");
     q.source = argv[optind + 1];
     q.destination = argv[optind + 2];
     return check(&q);

@@ -6,6 +6,7 @@
 #include "mesh/platform.h"
 #include "mesh/service.h"
 #include "mesh/workload.h"
+#include "plan/evaluate_rule.h"
 #include "plan/path.h"
 #include "plan/retry.h"
 
@@ -36,8 +37,8 @@ static bool header_fits(const struct plan_header *h, const struct evaluate_reque
     return is_there;
 }
 
-static bool rule_fits(const struct plan_rule *rule, struct str principal, const struct evaluate_request *r,
-                      struct str path)
+bool evaluate_rule(const struct plan_rule *rule, struct str principal, const struct evaluate_request *r,
+                   struct str path)
 {
     if (!rule->any_principal && !strs_has(rule->principals, principal)) return false;
     if (rule->path_regex.n && !fits(rule->path_regex, path)) return false;
@@ -78,7 +79,7 @@ static void evaluate_http(const struct plan_chain *ch, struct str principal, con
     }
     for (size_t i = 0; i < ch->rules.n; i++) {
         const struct plan_rule *rule = &ch->rules.v[i];
-        if (!rule_fits(rule, principal, r, out->path)) continue;
+        if (!evaluate_rule(rule, principal, r, out->path)) continue;
         out->rule = rule->name;
         if (rule->origin.n) out->origin = rule->origin;
         ANSWER(a, out, EVALUATE_ALLOWED, "allowed by %.*s", STR_FMT(rule->name));

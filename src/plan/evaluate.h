@@ -15,6 +15,15 @@ struct evaluate_request {
     struct kvs headers;   /* as sent: any case, a name may repeat */
 };
 
+/* A call to something outside the mesh. */
+struct evaluate_egress_request {
+    struct evaluate_request call; /* client, port; of http: method, path, headers, and the authority without port */
+    struct str address;           /* that is dialled; empty: not known, so that of a name which no range holds */
+    int64_t spoken;               /* enum evaluate_spoken */
+    struct str server_name;       /* TLS: the SNI */
+};
+enum evaluate_spoken { SPOKEN_HTTP, SPOKEN_TLS, SPOKEN_OTHER };
+
 enum evaluate_verdict {
     EVALUATE_ALLOWED,
     EVALUATE_DENIED,     /* HTTP 403 by the server's proxy; or part of a split that the caller may not reach */
@@ -39,3 +48,11 @@ void evaluate_chain(const struct plan_chain *chain, struct str principal, const 
 /* The whole way, from the cells of a settled sheet in which the pipeline (or a test) observes views, inbound plans and
  * the members of parts. Total: what is not there is an answer, too. */
 void evaluate(const struct sheet *s, const struct evaluate_request *r, struct arena *a, struct evaluate_answer *out);
+
+/* By Egresses and global egress, for a settled sheet as above. What a name resolves to is not known here: it is allowed
+ * although the proxy refuses it (503) if that is an address of the cluster. */
+void evaluate_egress(const struct sheet *s, const struct evaluate_egress_request *r, struct arena *a,
+                     struct evaluate_answer *out);
+/* "http://host[:port][/path]", "https://host[:port]", "tcp://address:port": the port, what is spoken, name, path and,
+ * when the host is one, address of |out|. Texts point into |url|. False with a sentence for anything else. */
+MUST bool evaluate_egress_url(struct str url, struct evaluate_egress_request *out, struct err *err);

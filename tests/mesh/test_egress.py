@@ -208,6 +208,24 @@ def test_contradictions_are_said_and_the_rest_holds(mesh):
     assert status(mesh, "http://good.example/") == status(mesh, "http://good.example:8080/") == 200
     assert status(mesh, "http://other.example/", to=A) == 403 and mesh.tcp("a/client", A, 9000, "hi") == "hi"
     assert "port 80 tcp contradicts port 80 http of Egress a/a" in json.dumps(mesh.status())
+    said = mesh.verb("policy", "check-conflicts", "egress", check=False)
+    assert "E2000" in said and "Egress a/b" in said and "Egress a/a" not in said.splitlines()[1].split("port")[0]
+    assert "no conflicts" in mesh.verb("policy", "check-conflicts", "TrafficSplit")
+
+
+def test_the_verb_says_what_the_proxy_does(mesh):
+    mesh.policy(routes("g", {"name": "m", "pathRegex": "/books"}, ns="a"), egress("e", "80 http", hosts=["good.example"], groups=["g"]),
+                egress("s", "443 https", hosts=["good.example"], ranges=[f"{A}/32"]), egress("t", "9000 tcp", ranges=[f"{A}/32"]))
+
+    def asked(*args):
+        return mesh.verb("policy", "check-pods", *args, check=False)
+    for url, to, seen in (("http://good.example/books", A, 200), ("http://good.example/else", A, 403), ("http://other.example/books", B, 403),
+                          ("https://good.example/", A, 200), ("https://good.example/", B, CLOSED), ("https://other.example/", A, CLOSED),
+                          ("http://good.example:8080/books", A, CLOSED), ("http://good.example/books", WEB, CLOSED)):
+        word = {200: " allowed", 403: "denied (403)", CLOSED: " closed"}[seen]
+        assert status(mesh, url, to=to) == seen and word in asked("a/client", url, "--address", to), (url, to, asked("a/client", url, "--address", to))
+    assert " a/e/g/m " in asked("a/client", "http://good.example/books")
+    assert "may not call" in asked("a/other", f"tcp://{A}:9000") and "allowed" in asked("a/client", f"tcp://{A}:9000")
 
 
 def test_an_edit_of_one_port_cuts_nothing_of_another(mesh):

@@ -1,5 +1,6 @@
 /* docs/policy.md is true: its manifests load, one after the other, and its calls are judged as it says. A line of a
- * "calls" block is: <caller> <called pod> <service>:<port> <method> <path> <verdict> [<header>=<value>]. */
+ * "calls" block is: <caller> <called pod> <service>:<port> <method> <path> <verdict> [<header>=<value>]; of an
+ * "outside" block: <caller> <method> <url> <verdict> [<dialled address>]. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +44,21 @@ static void check_call(struct world *w, struct str line)
         fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
 }
 
+static void check_outside(struct world *w, struct str line)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str rest = line, f[5] = {0};
+    struct err err = {0};
+    for (int i = 0; i < 5 && rest.p; i++) f[i] = str_cut(&rest, ' ');
+    struct evaluate_egress_request r = {.call = {.client = workload_of(w, f[0]), .method = f[1]}};
+    if (!evaluate_egress_url(f[2], &r, &err)) fail_msg("%s", err.text);
+    if (f[4].n) r.address = f[4];
+    struct evaluate_answer got;
+    evaluate_egress(world_sheet(w), &r, a, &got);
+    if (!str_is(f[3], verdicts[got.verdict]))
+        fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
+}
+
 static int check_block(struct world *w, struct str kind, struct str body)
 {
     struct buf problems SCOPED_BUF = {0};
@@ -53,10 +69,11 @@ static int check_block(struct world *w, struct str kind, struct str body)
         if (problems.n) fail_msg("%.*s", (int)problems.n, problems.p);
         world_settle(w);
     }
-    while (str_is(kind, "calls") && body.n) {
+    bool outside = str_is(kind, "outside");
+    while ((outside || str_is(kind, "calls")) && body.n) {
         struct str line = str_cut(&body, '\n');
         if (!line.n) continue;
-        check_call(w, line);
+        (outside ? check_outside : check_call)(w, line);
         calls++;
     }
     return calls;

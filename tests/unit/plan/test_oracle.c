@@ -165,6 +165,40 @@ static json_t *make_telemetry(const char *ns, const char *name)
     return o;
 }
 
+static const char *const hosts[] = {"a.example", "*.example", "b.a.example", "*"};
+static const char *const ranges[] = {"203.0.113.0/24", "203.0.113.128/25", "203.0.113.7/32",
+                                     "10.96.9.9/32",   "10.96.0.1/32",     "0.0.0.0/0"};
+static const char *const spoken[] = {"http", "https", "tcp", "tcp-server-first"};
+
+static json_t *make_egress(const char *ns, const char *name)
+{
+    json_t *o = named("policy.openservicemesh.io/v1alpha1", "Egress", ns, name), *sources = json_array(),
+           *ports = json_array(), *spec = json_object();
+    for (unsigned i = pick(3); i > 0; i--) json_array_append_new(sources, account());
+    for (unsigned i = 0; i <= pick(3); i++)
+        json_array_append_new(ports, json_pack("{s:i,s:s}", "number", 80 + (int)pick(2), "protocol", one(spoken, 4)));
+    for (unsigned i = pick(3); i > 0; i--) {
+        if (!json_object_get(spec, "hosts")) json_object_set_new(spec, "hosts", json_array());
+        json_array_append_new(json_object_get(spec, "hosts"), json_string(one(hosts, 4)));
+    }
+    for (unsigned i = pick(3); i > 0; i--) {
+        if (!json_object_get(spec, "ipAddresses")) json_object_set_new(spec, "ipAddresses", json_array());
+        json_array_append_new(json_object_get(spec, "ipAddresses"), json_string(one(ranges, 6)));
+    }
+    if (pick(2))
+        json_object_set_new(spec, "matches",
+                            json_pack("[{s:s,s:s,s:s}]", "apiGroup", "specs.smi-spec.io/v1alpha4", "kind",
+                                      "HTTPRouteGroup", "name", one(names, 3)));
+    if (pick(3) == 0)
+        json_object_set_new(spec, "matches",
+                            json_pack("[{s:s,s:s,s:s}]", "apiGroup", "policy.openservicemesh.io/v1alpha1", "kind",
+                                      "UpstreamTrafficSetting", "name", one(names, 3)));
+    json_object_set_new(spec, "sources", sources);
+    json_object_set_new(spec, "ports", ports);
+    json_object_set_new(o, "spec", spec);
+    return o;
+}
+
 static json_t *make_namespace(const char *ns, const char *name)
 {
     (void)name;
@@ -189,6 +223,7 @@ static const struct {
     {KIND_MESH_CONFIG, make_config, 1},
     {KIND_NAMESPACE, make_namespace, 1},
     {KIND_TELEMETRY, make_telemetry, 3},
+    {KIND_EGRESS, make_egress, 6},
     {KIND_RETRY, make_retry, 3},
     {KIND_UPSTREAM_TRAFFIC_SETTING, make_upstream, 3},
 };
@@ -300,7 +335,7 @@ static const char UNIT[] =
     "spec: {destination: {kind: ServiceAccount, name: a@, namespace: n@}, sources: [{kind: ServiceAccount, name: c@, "
     "namespace: n@}], rules: [{kind: HTTPRouteGroup, name: g}]}\n";
 static const char SMI[] = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: "
-                          "osm-mesh-config, namespace: osm-system}\nspec: {traffic: {enableEgress: true}, "
+                          "osm-mesh-config, namespace: osm-system}\nspec: {traffic: {enableEgress: false}, "
                           "featureFlags: {enableRetryPolicy: true}}\n";
 static const char EDIT[] = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: g, "
                            "namespace: n@}\nspec: {matches: [{name: m, pathRegex: /changed}]}\n";
@@ -318,7 +353,10 @@ static const char UPSTREAM[] = "apiVersion: policy.openservicemesh.io/v1alpha1\n
                                "{local: {http: {requests: 1, unit: hour}}}, timeouts: {request: 1s}}\n";
 static const char POD[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: "
                           "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n";
-static const char *const edits[] = {EDIT, SPLIT, LOG, RETRY, UPSTREAM, POD};
+static const char OUT[] =
+    "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Egress\nmetadata: {name: e, namespace: n@}\nspec: {sources: "
+    "[{kind: ServiceAccount, name: c@, namespace: n@}], hosts: [a.example], ports: [{number: 80, protocol: http}]}\n";
+static const char *const edits[] = {OUT, EDIT, SPLIT, LOG, RETRY, UPSTREAM, POD};
 enum { N_EDITS = sizeof edits / sizeof *edits };
 
 static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int i)
