@@ -33,6 +33,7 @@ struct entry {
     struct str key;
     const struct mesh_egress *egress;
     int64_t number, protocol;
+    LIST(struct cidr) ranges; /* the policy's, parsed once */
 };
 struct egress_plan {
     struct cell *c;
@@ -48,7 +49,12 @@ static void read_grant(struct egress_plan *p, struct str text)
     while (e && text.p) {
         int64_t i;
         if (!str_to_i64(str_cut(&text, '.'), 0, (int64_t)e->ports.n - 1, &i)) continue;
-        list_push(p->a, &p->entries, ((struct entry){key, e, e->ports.v[i].number, e->ports.v[i].protocol}));
+        struct entry *now = list_add(p->a, &p->entries);
+        *now = (struct entry){key, e, e->ports.v[i].number, e->ports.v[i].protocol, {0}};
+        for (each(text, e->ranges)) {
+            struct cidr c;
+            if (cidr_parse(*text, &c)) list_push(p->a, &now->ranges, c);
+        }
     }
 }
 
@@ -74,10 +80,9 @@ struct port_plan {
 
 static bool holds_at(const struct entry *e, const struct cidr *c)
 {
-    struct cidr own;
     if (!e->egress->has_ranges) return true;
-    for (each(text, e->egress->ranges))
-        if (cidr_parse(*text, &own) && cidr_contains(&own, c)) return true;
+    for (each(own, e->ranges))
+        if (cidr_contains(own, c)) return true;
     return false;
 }
 
