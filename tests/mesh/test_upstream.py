@@ -209,9 +209,10 @@ def test_beyond_the_limits_of_connections_calls_are_refused(world, client):
         world.policy(setting("peer", connectionSettings={"tcp": {"maxConnections": 1}, "http": {"maxPendingRequests": 1}}), *rest, **mode)
         path = f"/slow/1/{next(fresh)}"
         seen = client("together", "peer.d", path=path, n=6)["seen"]
-        assert set(seen) == {"peer", "503"} and seen["peer"] == 2, seen
+        # one on the connection and one that waits; while the connection is made the first one is who waits
+        assert set(seen) == {"peer", "503"} and seen["peer"] in (1, 2), seen
         flags = eventually(lambda: (f := [line["response_flags"] for line in world.log("a/client", path)]) and len(f) == 6 and f, 10)
-        assert flags.count("UO") == 4, flags
+        assert flags.count("UO") == seen["503"], flags
         client("hold", "peer.d", 100, name="kept")
         assert client("line", name="kept", say="x")["got"] == "peer:x"
         assert client.echo("peer.d") == "closed", "one connection"
