@@ -13,7 +13,7 @@ void buf_reset(struct buf *b) { b->n = 0; }
 
 char *buf_reserve(struct buf *b, size_t n)
 {
-    if (b->cap - b->n < n) {
+    if (!b->p || b->cap - b->n < n) {
         size_t cap = b->cap ? b->cap * 2 : 256;
         while (cap - b->n < n) cap *= 2;
         b->p = xrealloc(b->p, cap);

@@ -32,7 +32,8 @@ static void set_platform(struct sources *s)
                                          .pod_ranges = list_of(s->arena, o->pod_range),
                                          .trust_domain = str_of(o->trust_domain),
                                          .system_ns = str_of(o->system_ns),
-                                         .mesh = str_of(o->mesh)};
+                                         .mesh = str_of(o->mesh),
+                                         .is_closed = !o->dirs[0]};
     mesh_platform_set(s->opt.sheet, &s->platform);
 }
 

@@ -8,6 +8,7 @@ static const struct field fields[] = {
     FIELD(struct mesh_platform, trust_domain, "trustDomain", F_STR),
     FIELD(struct mesh_platform, system_ns, "systemNamespace", F_STR),
     FIELD(struct mesh_platform, mesh, "mesh", F_STR),
+    FIELD(struct mesh_platform, is_closed, "closed", F_BOOL),
 };
 const struct table mesh_platform_table = TABLE("Platform", struct mesh_platform, fields);
 const struct cell_kind mesh_platform_cell = {"platform", &mesh_platform_table, NULL};

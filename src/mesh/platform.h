@@ -7,6 +7,7 @@ struct mesh_platform {
     struct str trust_domain;
     struct str system_ns; /* where the MeshConfig is */
     struct str mesh;      /* value of the monitored-by label that means us */
+    bool is_closed;       /* without a MeshConfig: SMI policy and no egress, instead of the installed defaults */
 };
 extern const struct cell_kind mesh_platform_cell; /* input, key "" */
 extern const struct table mesh_platform_table;

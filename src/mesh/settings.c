@@ -206,8 +206,11 @@ void mesh_settings_of(const struct object *o, struct arena *a, struct mesh_setti
 static bool compute(struct cell *c, struct str key, struct arena *a, void *value)
 {
     (void)key;
-    struct str name = key_of(a, mesh_platform(c)->system_ns, S(NAME_MESH_CONFIG));
-    mesh_settings_of(store_get(c, KIND_MESH_CONFIG, name), a, value);
+    const struct mesh_platform *p = mesh_platform(c);
+    const struct object *o = store_get(c, KIND_MESH_CONFIG, key_of(a, p->system_ns, S(NAME_MESH_CONFIG)));
+    struct mesh_settings *out = value;
+    mesh_settings_of(o, a, out);
+    if (!o && p->is_closed) out->permissive = out->egress = false;
     return true;
 }
 const struct cell_kind mesh_settings_cell = {"settings", &mesh_settings_table, compute};

@@ -127,9 +127,12 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Controller:
+    count = 0
+
     def __init__(self, tmp, *args, env=None, program=OSM):
-        self.state, self.port = tmp / "state", free_port()
-        self.log = open(tmp / "controller.log", "w+")
+        Controller.count += 1
+        self.state, self.port = tmp / f"state{self.count}", free_port()
+        self.log = open(tmp / f"controller{self.count}.log", "w+", errors="replace")
         self.process = subprocess.Popen(
             [program, "controller", "--state", self.state, "--address", "127.0.0.1", "--port", str(free_port()),
              "--http-port", str(self.port), "--threads", "1", "-v", "debug", *args],

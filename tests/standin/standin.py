@@ -135,8 +135,11 @@ class H2Connection:
         except (OSError, h2.exceptions.ProtocolError):
             raise Gone from None
 
-    async def go_away(self):
-        await self.send(None, lambda h: h.close_connection(last_stream_id=max(self.exchanges, default=0)))
+    async def go_away(self, keeps):
+        """The frame alone: the library would take the streams that are open with it."""
+        last = max(self.exchanges, default=0) if keeps else 0
+        self.writer.write(bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + last.to_bytes(4, "big") + bytes(4))
+        await self.writer.drain()
 
     async def serve(self):
         self.h2.initiate_connection()
@@ -186,7 +189,7 @@ class StandIn:
         self.changed = asyncio.Event()
         self.streams_lists = True
         self.bytes_per_write = 0  # 0: as they come
-        self.open_writers = set()
+        self.open_writers = {}
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.start()
 
@@ -207,6 +210,13 @@ class StandIn:
             for writer in list(self.open_writers):
                 writer.transport.abort()
         self.call(end())
+
+    def cut(self, first):
+        """Cuts the oldest connections."""
+        async def abort():
+            for writer in list(self.open_writers)[:first]:
+                writer.transport.abort()
+        self.call(abort())
 
     def close(self):
         self.stop()
@@ -295,10 +305,11 @@ class StandIn:
                     pass
         self.call(end())
 
-    def go_away(self):
+    def go_away(self, keeps):
+        """GOAWAY on every connection; |keeps|: the streams that are open may go on."""
         async def all_of_them():
             for connection in list(self.h2):
-                await connection.go_away()
+                await connection.go_away(keeps)
         self.call(all_of_them())
 
     def wake(self):
@@ -323,7 +334,7 @@ class StandIn:
 
     # ---- serving ----
     async def accept(self, reader, writer):
-        self.open_writers.add(writer)
+        self.open_writers[writer] = True
         try:
             tls = writer.get_extra_info("ssl_object")
             if tls and tls.selected_alpn_protocol() == "h2":
@@ -338,7 +349,7 @@ class StandIn:
         except (OSError, asyncio.IncompleteReadError, ssl.SSLError, Gone):
             pass
         finally:
-            self.open_writers.discard(writer)
+            self.open_writers.pop(writer, None)
             writer.close()
 
     async def serve_h1(self, reader, writer):
