@@ -11,7 +11,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 
-enum { RUN_S = 30, MAX_OUTPUT = 1 << 20 };
+enum { RUN_S = 30, MAX_OUTPUT = 1 << 20, ENDING_MS = 2000, LOOK_MS = 20 };
 
 struct exec_run {
     const struct kube_config *config;
@@ -19,6 +19,7 @@ struct exec_run {
     void *arg;
     pid_t pid;
     int out;
+    int looked; /* how often it was looked whether it has ended, after its output had */
     struct event *readable;
     struct buf text;
     struct err err; /* it could not be started */
@@ -111,6 +112,30 @@ static void finish(struct exec_run *r, const char *why)
     buf_free(&text);
 }
 
+/* It has said all; it may take a moment to end, and the loop does not wait for it. */
+static void on_ending(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct exec_run *r = arg;
+    struct timeval look = {0, LOOK_MS * 1000};
+    siginfo_t info = {0};
+    bool has_ended = waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+    if (has_ended)
+        finish(r, NULL);
+    else if (++r->looked > ENDING_MS / LOOK_MS)
+        finish(r, "it closed its output and did not end");
+    else
+        event_add(r->readable, &look);
+}
+
+static void await_end(struct exec_run *r)
+{
+    struct event_base *base = event_get_base(r->readable);
+    event_free(r->readable);
+    r->readable = evtimer_new(base, on_ending, r);
+    event_active(r->readable, EV_TIMEOUT, 0);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct exec_run *r = arg;
@@ -128,7 +153,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (r->text.n > MAX_OUTPUT)
         finish(r, "it printed more than 1 MiB");
     else if (n <= 0)
-        finish(r, NULL);
+        await_end(r);
 }
 
 static char **environment(struct arena *a, const struct kube_config *c)

@@ -189,6 +189,7 @@ class StandIn:
         self.changed = asyncio.Event()
         self.streams_lists = True
         self.bytes_per_write = 0  # 0: as they come
+        self.seconds_per_hour = 0  # when set, streams end after their time, played so fast
         self.open_writers = {}
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.start()
@@ -419,6 +420,11 @@ class StandIn:
         finally:
             c.watches.discard(entry)
 
+    def ends_at(self, x):
+        if not self.seconds_per_hour:
+            return float("inf")
+        return time.monotonic() + int(x.query.get("timeoutSeconds", 1800)) * self.seconds_per_hour / 3600
+
     async def stream(self, x, c, initial):
         with self.lock:
             version = int(x.query.get("resourceVersion") or 0) if not initial else self.version
@@ -433,8 +439,8 @@ class StandIn:
         if not initial and version < c.compacted:
             await x.end()
             return
-        sent = 0
-        while not x.gone.is_set():
+        sent, end = 0, self.ends_at(x)
+        while not x.gone.is_set() and time.monotonic() < end:
             with self.lock:
                 new = [e for e in c.events[sent:] if e[0] > version and (e[3] is None or x in e[3])]
                 sent = len(c.events)
@@ -442,6 +448,8 @@ class StandIn:
             for _, _, raw, _ in new:
                 await self.send(x, raw)
             await self.changed_or_gone(x)
+        if not x.gone.is_set():
+            await x.end()
 
     async def changed_or_gone(self, x):
         """Also looks again by itself: one event wakes all."""
