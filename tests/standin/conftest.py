@@ -116,6 +116,18 @@ def free_port():
                 return port
 
 
+def refusal(tmp, config, *args, env=None):
+    """What a controller says that cannot run, one sentence."""
+    path = tmp / "kubeconfig"
+    path.write_text(config)
+    done = subprocess.run([OSM, "controller", "--state", tmp / "s", "--port", "0", "--http-port", "0", "--address", "127.0.0.1",
+                           "--kubeconfig", path, *args], capture_output=True, text=True, timeout=60, env=env)
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("osm: the controller cannot run: "), done.stderr
+    return last
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("osm", timeout=20)
@@ -135,7 +147,7 @@ class Controller:
         self.log = open(tmp / f"controller{self.count}.log", "w+", errors="replace")
         self.process = subprocess.Popen(
             [program, "controller", "--state", self.state, "--address", "127.0.0.1", "--port", str(free_port()),
-             "--http-port", str(self.port), "--threads", "1", "-v", "debug", *args],
+             "--http-port", str(self.port), "--inject-port", str(free_port()), "--validate-port", str(free_port()), "--threads", "1", "-v", "debug", *args],
             stderr=self.log, env=dict(os.environ, **(env or {})))
 
     def text(self):

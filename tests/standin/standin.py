@@ -9,6 +9,7 @@ place:
 What is not a fault behaves as the real server does (kubernetes.md 1.1 to 1.4), as far as a client of ours can tell."""
 import asyncio
 import json
+import re
 import ssl
 import threading
 import time
@@ -19,6 +20,8 @@ import h2.config
 import h2.connection
 import h2.events
 
+# What a controller writes; kept, and not counted among the requests that tests look at.
+WRITTEN = re.compile(r"/(secrets|configmaps|leases|mutatingwebhookconfigurations|validatingwebhookconfigurations)(/|$)")
 Fault = namedtuple("Fault", "prefix does watch times")
 
 
@@ -185,6 +188,7 @@ class StandIn:
         self.loop = asyncio.new_event_loop()
         self.tls, self.version, self.port = tls, version, 0
         self.collections, self.faults, self.requests, self.h2 = {}, [], [], set()
+        self.written = {}  # path: object
         self.lock = threading.RLock()
         self.changed = asyncio.Event()
         self.streams_lists = True
@@ -212,11 +216,15 @@ class StandIn:
                 writer.transport.abort()
         self.call(end())
 
-    def cut(self, first):
-        """Cuts the oldest connections."""
+    def streams(self):
+        """The HTTP/2 connections that carry watches."""
+        with self.lock:
+            return {x.connection for c in self.collections.values() for x, _ in c.watches}
+
+    def cut(self, connections):
         async def abort():
-            for writer in list(self.open_writers)[:first]:
-                writer.transport.abort()
+            for c in connections:
+                c.writer.transport.abort()
         self.call(abort())
 
     def close(self):
@@ -366,7 +374,8 @@ class StandIn:
     def fault_of(self, x):
         with self.lock:
             x.time = time.monotonic()
-            self.requests.append(x)
+            if not WRITTEN.search(x.path):
+                self.requests.append(x)
             for f in self.faults:
                 if x.path.startswith(f.prefix) and f.watch in (None, x.is_watch) and f.times[0] > 0:
                     f.times[0] -= 1
@@ -379,7 +388,9 @@ class StandIn:
             if does and await does(x, self):
                 return
             c = self.collections.get(x.path)
-            if not c:
+            if WRITTEN.search(x.path):
+                await self.write(x)
+            elif not c:
                 await x.answer(404, b"404 page not found\n", [("content-type", "text/plain")])
             elif x.is_watch:
                 await self.watch(x, c)
@@ -387,6 +398,26 @@ class StandIn:
                 await self.list(x, c)
         except Gone:
             pass
+
+    async def write(self, x):
+        body = json.loads(x.body) if x.body and x.method != "DELETE" else {}
+        path = f"{x.path}/{body['metadata']['name']}" if x.method == "POST" else x.path
+        with self.lock:
+            old = self.written.get(path)
+            if x.method == "POST" and old:
+                code, answer = 409, status(409, "AlreadyExists")
+            elif not old and x.method in ("GET", "PUT", "DELETE"):
+                code, answer = 404, status(404, "NotFound")
+            elif x.method == "DELETE":
+                code, answer = 200, self.written.pop(path)
+            elif x.method == "GET":
+                code, answer = 200, old
+            else:
+                self.version += 1
+                answer = {**(old or {}), **body}
+                answer["metadata"] = {**answer["metadata"], "resourceVersion": str(self.version)}
+                code, self.written[path] = 200 if old else 201, answer
+        await x.answer(code, answer)
 
     async def list(self, x, c):
         with self.lock:
