@@ -62,7 +62,6 @@
 #include "envoy/type/matcher/v3/path.pb-c.h"
 #include "envoy/type/matcher/v3/regex.pb-c.h"
 #include "envoy/type/matcher/v3/string.pb-c.h"
-#include "envoy/type/v3/hash_policy.pb-c.h"
 #include "envoy/type/v3/http_status.pb-c.h"
 #include "envoy/type/v3/percent.pb-c.h"
 #include "envoy/type/v3/scope.pb-c.h"
@@ -210,8 +209,6 @@
     X(Locality, Envoy__Config__Core__V3__Locality, envoy__config__core__v3__locality) \
     X(TokenBucket, Envoy__Type__V3__TokenBucket, envoy__type__v3__token_bucket) \
     X(HttpStatus, Envoy__Type__V3__HttpStatus, envoy__type__v3__http_status) \
-    X(TcpHash, Envoy__Type__V3__HashPolicy, envoy__type__v3__hash_policy) \
-    X(TcpHashSource, Envoy__Type__V3__HashPolicy__SourceIp, envoy__type__v3__hash_policy__source_ip) \
     X(RateLimitService, Envoy__Config__Ratelimit__V3__RateLimitServiceConfig, envoy__config__ratelimit__v3__rate_limit_service_config) \
     X(Outlier, Envoy__Config__Cluster__V3__OutlierDetection, envoy__config__cluster__v3__outlier_detection) \
     X(CommonLb, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig, envoy__config__cluster__v3__cluster__common_lb_config) \
