@@ -4,6 +4,7 @@
 
 #include "api/check.h"
 #include "api/edges.h"
+#include "api/ingress.h"
 #include "api/report.h"
 #include "base/metrics.h"
 #include "base/names.h"
@@ -72,7 +73,14 @@ static void get_check(struct http_exchange *x)
 {
     struct api *api = x->arg;
     api->opt.settle(api->opt.arg);
-    check_answer(x, api->opt.sheet);
+    check_answer(x, api->opt.sheet, api->opt.store);
+}
+
+static void get_ingress(struct http_exchange *x)
+{
+    struct api *api = x->arg;
+    api->opt.settle(api->opt.arg);
+    ingress_answer(x, api->opt.sheet, api->opt.store);
 }
 
 /* ---- health ---- */
@@ -100,8 +108,13 @@ static void get_version(struct http_exchange *x)
 }
 
 static const struct http_route verb_routes[] = {
-    {"GET", "/v1/status", get_status}, {"GET", "/v1/namespaces", get_namespaces}, {"GET", "/v1/check", get_check},
-    {"GET", "/metrics", get_metrics},  {"GET", "/version", get_version},          {0},
+    {"GET", "/v1/status", get_status},
+    {"GET", "/v1/namespaces", get_namespaces},
+    {"GET", "/v1/check", get_check},
+    {"GET", "/v1/ingress", get_ingress},
+    {"GET", "/metrics", get_metrics},
+    {"GET", "/version", get_version},
+    {0},
 };
 static const struct http_route health_routes[] = {
     {"GET", "/health/ready", get_ready}, {"GET", "/health/alive", get_ok}, {"GET", "/healthz", get_ok},

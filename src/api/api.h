@@ -2,6 +2,7 @@
  *
  *   GET /v1/status[?edges=1]   everything `osm status` shows; api/report.h has the shape
  *   GET /v1/check?source=NS/POD&destination=NS/POD[&port=N][&method=M][&path=P]
+ *   GET /v1/ingress?from=ADDRESS|NS/SERVICE&pod=NS/POD|service=NS/SERVICE&port=N[&protocol=https][&principal=N][&sni=N]
  *   GET /v1/namespaces, GET /v1/mesh
  *   GET /health/ready, /health/alive, /healthz, /metrics, /version   (TCP)
  * Errors are {"error": "one sentence"}. Owner thread. */

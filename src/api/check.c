@@ -1,5 +1,6 @@
 #include "api/check.h"
 
+#include "api/ingress.h"
 #include "mesh/service.h"
 #include "mesh/settings.h"
 #include "mesh/workload.h"
@@ -9,6 +10,7 @@
 struct question {
     struct http_exchange *x;
     const struct sheet *sheet;
+    const struct store *store;
     const struct mesh_pod *source, *destination;
     struct str method, path; /* both empty: which rules are there at all? */
     bool is_outside;         /* the destination is the URL of something outside the mesh */
@@ -40,12 +42,6 @@ static struct evaluate_answer ask(struct question *q, struct str service, int64_
                                         .authority = service},
              q->x->arena, &answer);
     return answer;
-}
-
-static const char *verdict_word(const struct evaluate_answer *a)
-{
-    static const char *const words[] = {"allowed", "denied (403)", "refused (400)", "closed", "no backend"};
-    return words[a->verdict];
 }
 
 static struct str rule_text(struct arena *a, const struct plan_rule *r)
@@ -85,7 +81,7 @@ static void check_port(struct question *q, struct str service, const struct mesh
         return;
     }
     q->is_allowed |= answer.verdict == EVALUATE_ALLOWED;
-    row(q, service, p, verdict_word(&answer), answer.rule, answer.text);
+    row(q, service, p, evaluate_word(answer.verdict), answer.rule, answer.text);
 }
 
 static const struct mesh_pod *pod_of(struct question *q, const char *parameter)
@@ -125,7 +121,7 @@ static bool check_outside(struct question *q, struct str url)
     q->is_allowed = answer.verdict == EVALUATE_ALLOWED;
     json_array_append_new(q->rows, json_pack("{s:s%, s:I, s:s, s:s, s:s%, s:s%}", "service", host.p, host.n, "port",
                                              (json_int_t)r.call.port, "protocol", spoken[r.spoken], "result",
-                                             verdict_word(&answer), "rule", answer.rule.p ? answer.rule.p : "",
+                                             evaluate_word(answer.verdict), "rule", answer.rule.p ? answer.rule.p : "",
                                              answer.rule.n, "why", answer.text.p, answer.text.n));
     return true;
 }
@@ -135,13 +131,47 @@ static bool is_url(struct str s)
     return str_starts(s, S("http://")) || str_starts(s, S("https://")) || str_starts(s, S("tcp://"));
 }
 
+/* ---- a source outside the mesh --------------------------------------------------------------------------- */
+
+/* Certificates are not the pod's own, so those that would open the port are named. */
+static void check_ingress(struct question *q, const struct plan_ingress *i, struct str address)
+{
+    struct arena *a = q->x->arena;
+    static const char *const protocols[] = {"http", "https"};
+    struct evaluate_answer answer;
+    struct evaluate_outside ask = {.address = address, .port = i->port, .tls = i->tls};
+    if (i->server_names.n) ask.server_name = i->server_names.v[0];
+    if (i->principals.n) ask.principal = i->principals.v[0];
+    evaluate_outside(sheet_value(q->sheet, &plan_inbound_cell, q->destination->workload), &ask, a, &answer);
+    if (answer.verdict == EVALUATE_ALLOWED && i->principals.n)
+        answer.text = str_fmt(a, "with a certificate for %.*s", STR_FMT(str_join(a, i->principals, S(" or "))));
+    q->is_allowed |= answer.verdict == EVALUATE_ALLOWED;
+    json_array_append_new(q->rows, json_pack("{s:s%, s:I, s:s, s:s, s:s%, s:s%}", "service", i->service.p, i->service.n,
+                                             "port", (json_int_t)i->port, "protocol", protocols[i->tls], "result",
+                                             evaluate_word(answer.verdict), "rule", i->origin.p, i->origin.n, "why",
+                                             answer.text.p, answer.text.n));
+}
+
+/* NULL: there is something to say. */
+static const char *check_from_outside(struct question *q)
+{
+    const struct plan_inbound *in = sheet_value(q->sheet, &plan_inbound_cell, q->destination->workload);
+    struct str address = ingress_pod_address(q->store, http_query(q->x, "source"));
+    if (!in || !in->ingress.n) return "the source is not in the mesh, and no IngressBackend opens the destination";
+    if (!address.n) return "the source is not in the mesh, and has no address yet by which an IngressBackend knows it";
+    for (size_t i = 0; i < in->ingress.n; i++)
+        if (!q->port || q->port == in->ingress.v[i].port) check_ingress(q, &in->ingress.v[i], address);
+    return NULL;
+}
+
+/* ---- the question ---------------------------------------------------------------------------------------- */
+
 /* The sentence that ends it early, or NULL: the question makes sense. */
 static const char *objection(const struct question *q)
 {
     if (!q->source) return "there is no pod like the source; pods are named NS/NAME, osm status lists them";
     if (!q->destination && !q->is_outside)
         return "there is no pod like the destination; pods are named NS/NAME, osm status lists them";
-    if (!q->source->in_mesh) return "the source is not in the mesh, and the mesh admits nobody from outside";
     if (q->is_outside) return NULL;
     if (!q->destination->in_mesh) return "the destination is not in the mesh: no policy guards it";
     if (!q->destination->services.n)
@@ -149,9 +179,10 @@ static const char *objection(const struct question *q)
     return NULL;
 }
 
-void check_answer(struct http_exchange *x, struct sheet *sheet)
+void check_answer(struct http_exchange *x, const struct sheet *sheet, const struct store *store)
 {
-    struct question q = {.x = x, .sheet = sheet, .method = http_query(x, "method"), .path = http_query(x, "path")};
+    struct question q = {
+        .x = x, .sheet = sheet, .store = store, .method = http_query(x, "method"), .path = http_query(x, "path")};
     const struct mesh_settings *settings = sheet_value(sheet, &mesh_settings_cell, STR_NULL);
     struct str port = http_query(x, "port");
     struct str source = http_query(x, "source"), destination = http_query(x, "destination");
@@ -159,15 +190,22 @@ void check_answer(struct http_exchange *x, struct sheet *sheet)
     q.is_outside = is_url(destination);
     q.destination = pod_of(&q, "destination");
     const char *why = objection(&q);
-    if (why || (port.n && !str_to_i64(port, 1, 65535, &q.port))) {
-        http_reply_error(x, why ? 404 : 400, "%s", why ? why : "the port is not a number from 1 to 65535");
+    if (!why && port.n && !str_to_i64(port, 1, 65535, &q.port)) {
+        http_reply_error(x, 400, "the port is not a number from 1 to 65535");
         return;
     }
     q.rows = json_array();
-    if (!q.is_outside)
+    if (!why && !q.source->in_mesh)
+        why = q.is_outside ? "neither the source nor the destination is in the mesh" : check_from_outside(&q);
+    else if (!why && !q.is_outside)
         check_all(&q);
-    else if (!check_outside(&q, destination)) {
+    else if (!why && !check_outside(&q, destination)) {
         json_decref(q.rows);
+        return;
+    }
+    if (why) {
+        json_decref(q.rows);
+        http_reply_error(x, 404, "%s", why);
         return;
     }
     http_reply_json(x, 200,

@@ -4,6 +4,7 @@
 #include "kinds/namespace.h"
 #include "kinds/pod.h"
 #include "mesh/diag.h"
+#include "mesh/ingress.h"
 #include "mesh/platform.h"
 #include "mesh/service.h"
 #include "mesh/settings.h"
@@ -158,6 +159,32 @@ static json_t *diagnostics_json(const struct report_input *in)
     return all;
 }
 
+/* ---- the status of policies ---- */
+
+static void ingress_status(const struct report_input *in, struct str key, json_t *all)
+{
+    const struct mesh_ingress_status *s = sheet_value(in->sheet, &mesh_ingress_status_cell, key);
+    struct str ns, name;
+    if (!s) return;
+    key_split(key, &ns, &name);
+    json_t *j = json_object();
+    put_text(j, "kind", str_of(kind_info(KIND_INGRESS_BACKEND)->name));
+    put_text(j, "namespace", ns);
+    put_text(j, "name", name);
+    put_text(j, "status", s->committed ? S("committed") : S("error"));
+    put_text(j, "reason", s->reason);
+    json_array_append_new(all, j);
+}
+
+static json_t *policies_json(const struct report_input *in)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct strs keys = store_keys(in->store, KIND_INGRESS_BACKEND, a);
+    json_t *all = json_array();
+    for (each(k, keys)) ingress_status(in, *k, all);
+    return all;
+}
+
 /* ---- the whole ---- */
 
 static json_t *mesh_json(const struct report_input *in)
@@ -185,11 +212,11 @@ json_t *report_json(const struct report_input *in)
     struct pod_count n = {0};
     json_t *pods = pods_json(in, &n);
     bool accepted = n.accepted == n.expected && in->xds->revision >= in->revision;
-    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "ready", accepted && n.unready == 0,
+    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o}", "ready", accepted && n.unready == 0,
                      "accepted", accepted, "revision", (json_int_t)in->revision, "mesh", mesh_json(in), "objects",
                      objects_json(in), "proxies", "expected", (json_int_t)n.expected, "connected",
-                     (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "diagnostics",
-                     diagnostics_json(in));
+                     (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "policies",
+                     policies_json(in), "diagnostics", diagnostics_json(in));
 }
 
 static json_t *namespace_json(const struct report_input *in, struct str name, struct strs pods)

@@ -6,6 +6,7 @@
  *  "proxies": {"expected": N, "connected": N, "accepted": N},
  *  "pods": [{"namespace","name","account","status","containersReady":
  * "2/2","ready","restarts","address","inMesh","why", "proxy": "accepted"|"pending"|"not connected"|"-"}],
+ *  "policies": [{"kind","namespace","name","status": "committed"|"error","reason"}], of kinds that have a status
  *  "diagnostics": [{"code": "E8005","object","where","text","error"}]} */
 #pragma once
 #include "source/source.h"

@@ -1,8 +1,10 @@
 #include "cli/api.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "net/http_client.h"
 
 const char *api_state_dir(void)
@@ -46,3 +48,15 @@ struct str json_text(const json_t *o, const char *name)
 int64_t json_number(const json_t *o, const char *name) { return json_integer_value(json_object_get(o, name)); }
 
 bool json_flag(const json_t *o, const char *name) { return json_is_true(json_object_get(o, name)); }
+
+struct str api_escape(struct arena *a, const char *s)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    struct buf b SCOPED_BUF = {0};
+    for (; *s; s++)
+        if (strchr(plain, *s))
+            buf_char(&b, *s);
+        else
+            buf_fmt(&b, "%%%02X", (unsigned char)*s);
+    return str_dup(a, buf_view(&b));
+}

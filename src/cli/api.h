@@ -14,3 +14,5 @@ MUST json_t *api_get(const char *path, struct err *err);
 struct str json_text(const json_t *o, const char *name);
 int64_t json_number(const json_t *o, const char *name);
 bool json_flag(const json_t *o, const char *name);
+/* Percent-encodes what a query value cannot hold (RFC 3986 section 2.3), in |a|. */
+struct str api_escape(struct arena *a, const char *s);

@@ -14,6 +14,7 @@
 enum {
     OPT_STATE = 256,
     OPT_TOKENS,
+    OPT_SECRETS,
     OPT_API,
     OPT_ADDRESS,
     OPT_PORT,
@@ -54,6 +55,7 @@ static const struct argp_option options[] = {
     {"verbosity", 'v', "LEVEL", 0, "Of the log until a MeshConfig says otherwise: error, warn, info, debug, trace", 0},
     {"state", OPT_STATE, "DIR", 0, "Folder for the CA and the last good texts", 0},
     {"tokens", OPT_TOKENS, "DIR", 0, "Folder of the platform's token records (tokens in the state folder)", 0},
+    {"secrets", OPT_SECRETS, "DIR", 0, "Folder for the Secrets that it makes; none are made without", 0},
     {"api", OPT_API, "SOCKET", 0, "Unix socket for the verbs (api.sock in the state folder)", 0},
     {"address", OPT_ADDRESS, "IP", 0, "Address to listen on (0.0.0.0; with --dir 127.0.0.1)", 0},
     {"port", OPT_PORT, "N", 0, "Port of xDS and certificates (15128)", 0},
@@ -176,6 +178,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_TOKENS:
         o->tokens_dir = arg;
+        return 0;
+    case OPT_SECRETS:
+        o->secrets_dir = arg;
         return 0;
     case OPT_API:
         o->api_socket = arg;

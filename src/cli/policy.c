@@ -11,7 +11,7 @@
 static const char usage[] =
     "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n"
     "       osm policy check-pods SOURCE URL [--method M] [--address A]\n"
-    "       osm policy check-conflicts [KIND]\n\n"
+    "       osm policy check-conflicts [KIND] [-n NAMESPACE]\n\n"
     "check-pods says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule "
     "decides.\n"
     "With a method and path, for exactly that request. Pods are NS/NAME. A URL (http://HOST/PATH, https://HOST,\n"
@@ -31,28 +31,15 @@ struct question {
     const char *source, *destination, *method, *path, *port, *address;
 };
 
-/* Percent-encodes what a query value cannot hold (RFC 3986 section 2.3). */
-static struct str escape(struct arena *a, const char *s)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    struct buf b SCOPED_BUF = {0};
-    for (; *s; s++)
-        if (strchr(plain, *s))
-            buf_char(&b, *s);
-        else
-            buf_fmt(&b, "%%%02X", (unsigned char)*s);
-    return str_dup(a, buf_view(&b));
-}
-
 static const char *request_of(struct arena *a, const struct question *q)
 {
     struct buf b SCOPED_BUF = {0};
-    buf_fmt(&b, "/v1/check?source=%.*s&destination=%.*s", STR_FMT(escape(a, q->source)),
-            STR_FMT(escape(a, q->destination)));
-    if (q->method) buf_fmt(&b, "&method=%.*s", STR_FMT(escape(a, q->method)));
-    if (q->path) buf_fmt(&b, "&path=%.*s", STR_FMT(escape(a, q->path)));
-    if (q->port) buf_fmt(&b, "&port=%.*s", STR_FMT(escape(a, q->port)));
-    if (q->address) buf_fmt(&b, "&address=%.*s", STR_FMT(escape(a, q->address)));
+    buf_fmt(&b, "/v1/check?source=%.*s&destination=%.*s", STR_FMT(api_escape(a, q->source)),
+            STR_FMT(api_escape(a, q->destination)));
+    if (q->method) buf_fmt(&b, "&method=%.*s", STR_FMT(api_escape(a, q->method)));
+    if (q->path) buf_fmt(&b, "&path=%.*s", STR_FMT(api_escape(a, q->path)));
+    if (q->port) buf_fmt(&b, "&port=%.*s", STR_FMT(api_escape(a, q->port)));
+    if (q->address) buf_fmt(&b, "&address=%.*s", STR_FMT(api_escape(a, q->address)));
     return str_c(a, buf_view(&b));
 }
 
@@ -94,17 +81,19 @@ static int check(const struct question *q)
 /* Codes of diagnostics that mean: another object contradicts this one. */
 static const int conflicts[] = {E_EGRESS_CONFLICT, E_SPLIT_CONFLICT, E_CONFLICT};
 
-static bool is_conflict(const json_t *d, const char *kind)
+static bool is_conflict(const json_t *d, const char *kind, const char *ns)
 {
     struct str code = json_text(d, "code"), object = json_text(d, "object");
     int64_t n;
-    if (kind && !str_eq_nocase(str_cut(&object, ' '), str_of(kind))) return false;
+    struct str written = str_cut(&object, ' ');
+    if (kind && !str_eq_nocase(written, str_of(kind))) return false;
+    if (ns && !str_is(str_cut(&object, '/'), ns)) return false;
     for (size_t i = 0; i < sizeof conflicts / sizeof *conflicts; i++)
         if (str_to_i64(str_sub(code, 1, code.n), 0, 9999, &n) && n == conflicts[i]) return true;
     return false;
 }
 
-static int check_conflicts(const char *kind)
+static int check_conflicts(const char *kind, const char *ns)
 {
     static const char *const header[] = {"CODE", "OBJECT", "WHERE", "WHAT", NULL};
     struct arena *a SCOPED_ARENA = arena_new();
@@ -116,7 +105,7 @@ static int check_conflicts(const char *kind)
     size_t i, found = 0;
     json_array_foreach(json_object_get(status, "diagnostics"), i, d)
     {
-        if (!is_conflict(d, kind)) continue;
+        if (!is_conflict(d, kind, ns)) continue;
         found++;
         text_table_row(&t, (struct str[]){json_text(d, "code"), json_text(d, "object"), json_text(d, "where"),
                                           json_text(d, "text")});
@@ -132,12 +121,17 @@ static int check_conflicts(const char *kind)
 
 int verb_policy(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"method", required_argument, NULL, 'm'}, {"path", required_argument, NULL, 'p'},
-        {"port", required_argument, NULL, 'P'},   {"address", required_argument, NULL, 'a'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option options[] = {{"method", required_argument, NULL, 'm'},
+                                            {"path", required_argument, NULL, 'p'},
+                                            {"port", required_argument, NULL, 'P'},
+                                            {"address", required_argument, NULL, 'a'},
+                                            {"namespace", required_argument, NULL, 'n'},
+                                            {"namespaces", required_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct question q = {0};
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    const char *ns = NULL;
+    for (int c; (c = getopt_long(argc, argv, "hn:", options, NULL)) != -1;) {
         if (c == 'h') return fputs(usage, stdout), 0;
         if (c == 'm')
             q.method = optarg;
@@ -147,11 +141,13 @@ int verb_policy(int argc, char **argv)
             q.port = optarg;
         else if (c == 'a')
             q.address = optarg;
+        else if (c == 'n')
+            ns = optarg;
         else
             return 2;
     }
     if (argc - optind >= 1 && argc - optind <= 2 && !strcmp(argv[optind], "check-conflicts"))
-        return check_conflicts(argv[optind + 1]);
+        return check_conflicts(argv[optind + 1], ns);
     if (argc - optind != 3 || strcmp(argv[optind], "check-pods"))
         return verb_usage("policy", "'check-pods SOURCE DESTINATION' and 'check-conflicts [KIND]' are what it can do");
     q.source = argv[optind + 1];

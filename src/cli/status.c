@@ -77,6 +77,24 @@ static void write_edges(const json_t *st, struct arena *a, struct buf *out)
     text_table_write(&t, out);
 }
 
+static void write_policies(const json_t *st, struct arena *a, struct buf *out)
+{
+    static const char *const header[] = {"NAMESPACE", "POLICY", "STATUS", "REASON", NULL};
+    const json_t *all = json_object_get(st, "policies");
+    struct text_table t = text_table_new(a, header);
+    size_t i;
+    json_t *p;
+    if (json_array_size(all) == 0) return;
+    json_array_foreach(all, i, p)
+    {
+        struct str title = str_fmt(a, "%.*s/%.*s", STR_FMT(json_text(p, "kind")), STR_FMT(json_text(p, "name")));
+        text_table_row(
+            &t, (struct str[]){json_text(p, "namespace"), title, json_text(p, "status"), json_text(p, "reason")});
+    }
+    buf_char(out, '\n');
+    text_table_write(&t, out);
+}
+
 static void write_diagnostics(const json_t *st, struct arena *a, struct buf *out)
 {
     static const char *const header[] = {"CODE", "OBJECT", "WHERE", "WHAT", NULL};
@@ -109,6 +127,7 @@ static void print_status(const json_t *st, bool as_json, bool clear)
         write_objects(st, &out);
         write_pods(st, a, &out);
         write_edges(st, a, &out);
+        write_policies(st, a, &out);
         write_diagnostics(st, a, &out);
     }
     fwrite(out.p, 1, out.n, stdout);

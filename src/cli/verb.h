@@ -28,6 +28,7 @@ int verb_mesh(int argc, char **argv);
 int verb_namespace(int argc, char **argv);
 int verb_proxy(int argc, char **argv);
 int verb_policy(int argc, char **argv);
+int verb_verify(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_crds(int argc, char **argv);
 int verb_support(int argc, char **argv);

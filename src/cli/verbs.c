@@ -13,6 +13,8 @@ const struct verb verbs[] = {
      verb_wait, false},
     {"policy", "check-pods SRC DST", "may one pod call another, or something outside; what contradicts", verb_policy,
      false},
+    {"verify", "ingress --from … --to-…", "may a caller outside the mesh call a pod, and which IngressBackend decides",
+     verb_verify, false},
     {"proxy", "get QUERY POD", "ask a pod's Envoy: config_dump, clusters, stats, certs, ready", verb_proxy, false},
     {"mesh", "list", "the meshes here", verb_mesh, false},
     {"namespace", "list", "the namespaces and whether they are in the mesh", verb_namespace, false},

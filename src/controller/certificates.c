@@ -8,10 +8,13 @@
 #include "controller/roster.h"
 #include "identity/ca.h"
 #include "identity/ca_secret.h"
+#include "identity/gateway.h"
 #include "identity/own.h"
 #include "identity/service.h"
 #include "identity/token_kube.h"
 #include "net/tls.h"
+
+#define NS_PER_S INT64_C(1000000000)
 
 struct certificates {
     struct certificates_options opt;
@@ -21,6 +24,9 @@ struct certificates {
     struct roster *roster;
     struct identity_service *service;
     struct own_cert *own;
+    struct secret_sink *secrets; /* NULL: there is nowhere to put one */
+    struct gateway *gateway;
+    bool has_complained; /* about a gateway's certificate that is wanted */
     SSL_CTX *tls;
     struct h2_handler handler;
 };
@@ -71,6 +77,10 @@ static bool start(struct certificates *c, struct err *err)
         .base = c->opt.base, .mail = c->opt.mail, .issuer = c->issuer, .changed = renewed, .arg = c};
     c->own = own_cert_new(&own, err);
     if (!c->own) return false;
+    const char *secrets = c->opt.controller->secrets_dir;
+    if (secrets) c->secrets = secret_files_new(secrets);
+    if (c->secrets)
+        c->gateway = gateway_new(&(struct gateway_options){c->opt.base, c->opt.mail, c->issuer, c->secrets});
     return c->tls || err_set(err, "the CA did not issue the controller's own certificate");
 }
 
@@ -90,6 +100,8 @@ void certificates_stop(struct certificates *c) { identity_service_stop(c->servic
 void certificates_free(struct certificates *c)
 {
     if (!c) return;
+    gateway_free(c->gateway);
+    secret_sink_free(c->secrets);
     own_cert_free(c->own);
     identity_service_free(c->service);
     token_checker_free(c->tokens);
@@ -107,10 +119,23 @@ struct issuer *certificates_issuer(const struct certificates *c) { return c->iss
 struct h2_handler *certificates_handler(struct certificates *c) { return &c->handler; }
 
 /* The settings raise a shorter life to their floor; a test's floor is lower. */
-void certificates_set_validity(struct certificates *c, int64_t seconds)
+static int64_t life(const struct certificates *c, int64_t ns)
 {
-    int64_t floor = c->opt.controller->validity_min_s;
-    identity_service_set_validity(c->service, floor && seconds <= IDENTITY_VALIDITY_MIN_S ? floor : seconds);
+    int64_t seconds = ns / NS_PER_S, floor = c->opt.controller->validity_min_s;
+    return floor && seconds <= IDENTITY_VALIDITY_MIN_S ? floor : seconds;
+}
+
+void certificates_follow(struct certificates *c, const struct mesh_settings *s)
+{
+    const struct mesh_gateway *g = &s->gateway;
+    identity_service_set_validity(c->service, life(c, s->certificate_ns));
+    struct gateway_wish wish = {g->dns, g->secret_ns, g->secret, life(c, g->validity_ns)};
+    if (c->gateway)
+        gateway_set(c->gateway, g->dns.n ? &wish : NULL);
+    else if (g->dns.n && !c->has_complained)
+        log_warn("certificate.ingressGateway is not carried out: there is nowhere to put Secret %.*s/%.*s",
+                 STR_FMT(g->secret_ns), STR_FMT(g->secret));
+    c->has_complained = g->dns.n > 0;
 }
 
 void certificates_set_pod(struct certificates *c, struct str uid, bool alive) { roster_set(c->roster, uid, alive); }

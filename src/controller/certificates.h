@@ -3,6 +3,7 @@
 #include "controller/controller.h"
 #include "identity/issuer.h"
 #include "kube/client.h"
+#include "mesh/settings.h"
 #include "net/h2.h"
 #include "net/loop.h"
 
@@ -29,6 +30,7 @@ SSL_CTX *certificates_tls(const struct certificates *c);
 struct issuer *certificates_issuer(const struct certificates *c);
 /* POST /v1/certificate and GET /v1/bundle. */
 struct h2_handler *certificates_handler(struct certificates *c);
-void certificates_set_validity(struct certificates *c, int64_t seconds);
+/* Life of workloads' certificates, and the ingress gateway's. */
+void certificates_follow(struct certificates *c, const struct mesh_settings *s);
 /* Owner thread: the pod may, or may no longer, have certificates. */
 void certificates_set_pod(struct certificates *c, struct str uid, bool alive);

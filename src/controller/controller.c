@@ -17,8 +17,6 @@
 #include "mesh/settings.h"
 #include "net/loop.h"
 
-#define NS_PER_S INT64_C(1000000000)
-
 struct controller {
     const struct controller_options *opt;
     struct event_base *base;
@@ -41,7 +39,7 @@ static void follow_settings(struct controller *c)
     const struct mesh_settings *s = sheet_value(c->sheet, &mesh_settings_cell, STR_NULL);
     enum log_level level;
     if (!s) return;
-    certificates_set_validity(c->certificates, s->certificate_ns / NS_PER_S);
+    certificates_follow(c->certificates, s);
     xds_server_set_max_streams(c->xds, (int)s->max_proxies);
     if (c->kubernetes) kubernetes_settings(c->kubernetes, s);
     if (log_level_parse(s->controller_log_level, &level)) log_set_level(level);

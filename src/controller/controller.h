@@ -3,17 +3,18 @@
 #include "base/err.h"
 
 struct controller_options {
-    const char *dirs[3];    /* folders of objects in rising precedence, NULL-ended; none: a Kubernetes API */
-    const char *kubeconfig; /* NULL: the pod's own service account */
-    const char *context;    /* of the kubeconfig; NULL: its current-context */
-    const char *system_ns;  /* where the MeshConfig is */
-    const char *mesh;       /* the value of the label monitored-by that means us */
-    const char *state_dir;  /* CA, last good texts; made 0700 */
-    const char *tokens_dir; /* identity/token.h */
-    const char *api_socket; /* Unix socket of the verbs, 0600 */
-    const char *address;    /* numeric, for PORT_XDS and PORT_CONTROLLER_HTTP */
-    int port;               /* of xDS and certificates */
-    int http_port;          /* health, metrics */
+    const char *dirs[3];     /* folders of objects in rising precedence, NULL-ended; none: a Kubernetes API */
+    const char *kubeconfig;  /* NULL: the pod's own service account */
+    const char *context;     /* of the kubeconfig; NULL: its current-context */
+    const char *system_ns;   /* where the MeshConfig is */
+    const char *mesh;        /* the value of the label monitored-by that means us */
+    const char *state_dir;   /* CA, last good texts; made 0700 */
+    const char *tokens_dir;  /* identity/token.h */
+    const char *secrets_dir; /* Secrets that the controller makes, as object files; NULL: none are made */
+    const char *api_socket;  /* Unix socket of the verbs, 0600 */
+    const char *address;     /* numeric, for PORT_XDS and PORT_CONTROLLER_HTTP */
+    int port;                /* of xDS and certificates */
+    int http_port;           /* health, metrics */
     const char *pod_range, *service_range; /* "10.0.0.0/8,fd00::/8"; NULL: what the Kubernetes API says */
     const char *trust_domain;
     /* On Kubernetes alone. */

@@ -54,7 +54,7 @@ PbConfigSource *encode_ads(struct arena *a);
 PbTransportSocket *encode_tls_upstream(struct encoder *e, const struct plan_cluster *c);
 /* Asks for a client certificate; |sans| limits who, NULL for everyone of the mesh. */
 PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *sans);
-/* For callers outside the mesh; HTTP/2 and HTTP/1.1. */
+/* For callers outside the mesh. */
 PbTransportSocket *encode_tls_ingress(struct encoder *e, const struct plan_ingress *p);
 
 /* rbac.c. Policies by rule name; rules without principals are left out, without policies nobody is let in. */

@@ -9,21 +9,13 @@
 
 /* ---- chains ---------------------------------------------------------------------------------------------- */
 
-static bool covers(struct strs names, struct str name)
-{
-    for (each(n, names)) {
-        bool is_wild = str_starts(*n, S("*."));
-        if (is_wild ? str_ends(name, str_sub(*n, 1, n->n)) : str_eq(*n, name)) return true;
-    }
-    return false;
-}
-
 /* Names that the mesh's chains of the port claim and this one is meant for, too. */
 static struct strs mesh_names(struct arena *a, const struct plan_inbound *in, const struct plan_ingress *p)
 {
     struct strs out = {0};
     for (each(c, in->chains))
-        if (c->port == p->port && encode_is_open(c) && (!p->server_names.n || covers(p->server_names, c->server_name)))
+        if (c->port == p->port && encode_is_open(c) &&
+            (!p->server_names.n || plan_is_named(p->server_names, c->server_name)))
             list_push(a, &out, c->server_name);
     return strs_sort_unique(out);
 }
@@ -41,8 +33,11 @@ static PbChainMatch *match(struct arena *a, const struct plan_ingress *p, struct
 
 static PbFilterChain *chain(struct encoder *e, const struct plan_ingress *p, struct str name, struct strs server_names)
 {
-    struct http_options o = {
-        .direction = DIR_INBOUND, .route_config = p->route_config, .service = p->service, .limits = &p->limits};
+    struct http_options o = {.direction = DIR_INBOUND,
+                             .route_config = p->route_config,
+                             .service = p->service,
+                             .may_stream = p->grpc,
+                             .limits = &p->limits};
     PbFilterChain *m = NEW(e->a, FilterChain);
     m->name = pb_str(e->a, name);
     m->filter_chain_match = match(e->a, p, server_names);

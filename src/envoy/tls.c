@@ -114,7 +114,8 @@ PbTransportSocket *encode_tls_downstream(struct encoder *e, const struct strs *s
 PbTransportSocket *encode_tls_ingress(struct encoder *e, const struct plan_ingress *p)
 {
     PbCommonTls *m = p->any_client ? own_side(e) : common(e, &p->principals);
-    PB_ADD(e->a, m, alpn_protocols, "h2");
+    /* The application gets the version that the caller speaks: it is not offered what it may not know. */
+    if (p->grpc) PB_ADD(e->a, m, alpn_protocols, "h2");
     PB_ADD(e->a, m, alpn_protocols, "http/1.1");
     return downstream(e, m, !p->any_client);
 }

@@ -21,7 +21,19 @@ struct own_cert {
     struct buf key, chain; /* chain empty: the issuer refused, |err| */
     struct err err;
     int64_t retry_s;
+    struct arena *arena; /* of the name */
+    bool is_open;        /* the issuer has a request */
+    bool is_given_up;    /* freed while it has */
 };
+
+static void release(struct own_cert *o)
+{
+    event_free(o->timer);
+    key_wipe(&o->key);
+    buf_free(&o->chain);
+    arena_free(o->arena);
+    free(o);
+}
 
 static void wait_s(struct own_cert *o, int64_t s)
 {
@@ -32,12 +44,18 @@ static void wait_s(struct own_cert *o, int64_t s)
 static void apply(void *arg)
 {
     struct own_cert *o = arg;
+    o->is_open = false;
+    if (o->is_given_up) {
+        release(o);
+        return;
+    }
     if (o->chain.n) {
         o->opt.changed(o->opt.arg, buf_view(&o->chain), buf_view(&o->key));
         o->retry_s = 1;
         wait_s(o, identity_renew_after(0, o->opt.validity_s, 0));
     } else {
-        log_error("the controller's own certificate: %s; next try in %lld s", o->err.text, (long long)o->retry_s);
+        log_error("the certificate of %.*s: %s; next try in %lld s", STR_FMT(o->opt.dns), o->err.text,
+                  (long long)o->retry_s);
         wait_s(o, o->retry_s);
         o->retry_s = o->retry_s * 2 > RETRY_MAX_S ? RETRY_MAX_S : o->retry_s * 2;
     }
@@ -66,10 +84,11 @@ static bool ask(struct own_cert *o, struct err *err)
     struct issue_request r = {
         .key = key,
         .csr = buf_view(&csr),
-        .dns = o->opt.dns.n ? o->opt.dns : S(NAME_CONTROLLER_DNS),
+        .dns = o->opt.dns,
         .now = clock_unix_s(),
         .validity = o->opt.validity_s,
     };
+    o->is_open = true;
     issuer_sign(o->opt.issuer, &r, on_signed, o);
     return true;
 }
@@ -86,6 +105,8 @@ struct own_cert *own_cert_new(const struct own_cert_options *opt, struct err *er
     struct own_cert *o = xcalloc(1, sizeof *o);
     o->opt = *opt;
     o->opt.validity_s = opt->validity_s ? opt->validity_s : IDENTITY_VALIDITY_DEFAULT_S;
+    o->arena = arena_new();
+    o->opt.dns = str_dup(o->arena, opt->dns.n ? opt->dns : S(NAME_CONTROLLER_DNS));
     o->thread = pthread_self();
     o->retry_s = 1;
     o->timer = evtimer_new(opt->base, on_timer, o);
@@ -97,8 +118,7 @@ struct own_cert *own_cert_new(const struct own_cert_options *opt, struct err *er
 void own_cert_free(struct own_cert *o)
 {
     if (!o) return;
-    event_free(o->timer);
-    key_wipe(&o->key);
-    buf_free(&o->chain);
-    free(o);
+    evtimer_del(o->timer);
+    o->is_given_up = true;
+    if (!o->is_open) release(o);
 }

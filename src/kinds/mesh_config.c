@@ -1,5 +1,6 @@
 #include "kinds/mesh_config.h"
 
+#include "base/names.h"
 #include "base/regex.h"
 
 #define LATER FIELD_NOT_ENFORCED
@@ -133,20 +134,38 @@ static const struct table observability_table =
 
 #define SECRET __typeof__(((struct ingress_certificate *)0)->secret)
 static const struct field secret_fields[] = {
-    FIELD(SECRET, name, "name", F_STR, .flags = FIELD_REQUIRED, .doc = "Name of the Secret."),
-    FIELD(SECRET, ns, "namespace", F_STR, .flags = FIELD_REQUIRED, .doc = "Its namespace."),
+    FIELD(SECRET, name, "name", F_STR, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY, .doc = "Name of the Secret."),
+    FIELD(SECRET, ns, "namespace", F_STR, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY, .doc = "Its namespace."),
 };
 static const struct table secret_table = TABLE("SecretReference", SECRET, secret_fields, .doc = "A Secret.");
 static const struct field ingress_fields[] = {
     FIELD(struct ingress_certificate, names, "subjectAltNames", F_STRS, .flags = FIELD_REQUIRED | FIELD_NOT_EMPTY,
           .doc = "Names in the certificate; the first is used."),
     FIELD(struct ingress_certificate, validity_ns, "validityDuration", F_DURATION, .def = "24h",
-          .doc = "How long it is good."),
+          .doc = "How long it is good; less than 10m counts as 10m. A new one is made after two thirds."),
     FIELD(struct ingress_certificate, secret, "secret", F_INLINE, .sub = &secret_table, .flags = FIELD_REQUIRED,
           .doc = "The Secret to put it in."),
 };
+
+/* The name that only the controller has is what every proxy goes by; the Secret's is the name of a file. */
+static void check_gateway(const void *v, struct arena *a, struct problems *out)
+{
+    const struct ingress_certificate *i = v;
+    for (size_t n = 0; n < i->names.n; n++) {
+        struct str name = i->names.v[n];
+        if (!is_dns_subdomain(name) || str_is(name, NAME_CONTROLLER_DNS))
+            problem_add(a, out, true, NULL, str_fmt(a, "subjectAltNames[%zu]", n),
+                        "\"%.*s\" cannot be certified; write a DNS name such as gateway.ingress.cluster.local",
+                        STR_FMT(name));
+    }
+    if (i->secret.name.n && !is_dns_subdomain(i->secret.name))
+        problem_add(a, out, true, NULL, S("secret.name"), "\"%.*s\" is no name of a Secret", STR_FMT(i->secret.name));
+    if (i->secret.ns.n && !is_dns_label(i->secret.ns))
+        problem_add(a, out, true, NULL, S("secret.namespace"), "\"%.*s\" is no name of a namespace",
+                    STR_FMT(i->secret.ns));
+}
 static const struct table ingress_table = TABLE("IngressGatewayCertificate", struct ingress_certificate, ingress_fields,
-                                                .doc = "A certificate for an ingress gateway.");
+                                                .check = check_gateway, .doc = "A certificate for an ingress gateway.");
 
 #define F(m, name, type, ...) FIELD(struct certificate_settings, m, name, type, __VA_ARGS__)
 static const struct field certificate_fields[] = {
@@ -154,8 +173,7 @@ static const struct field certificate_fields[] = {
       .doc = "How long a workload's certificate is good; less than 10m counts as 10m."),
     F(key_bits, "certKeyBitSize", F_INT, .min = 2048, .max = 4096, .def = "2048",
       .doc = "No effect: it is the size of RSA keys; ours are ECDSA P-256."),
-    F(ingress, "ingressGateway", F_OBJ, .sub = &ingress_table, .flags = LATER,
-      .doc = "A certificate for an ingress gateway."),
+    F(ingress, "ingressGateway", F_OBJ, .sub = &ingress_table, .doc = "A certificate for an ingress gateway."),
 };
 #undef F
 static const struct table certificate_table =

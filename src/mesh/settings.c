@@ -28,6 +28,13 @@ static const struct field tracing_fields[] = {
     FIELD(struct mesh_tracing, sampling, "sampling", F_INT),
 };
 static const struct table tracing_table = TABLE("Tracing", struct mesh_tracing, tracing_fields);
+static const struct field gateway_fields[] = {
+    FIELD(struct mesh_gateway, dns, "dns", F_STR),
+    FIELD(struct mesh_gateway, secret_ns, "secretNamespace", F_STR),
+    FIELD(struct mesh_gateway, secret, "secret", F_STR),
+    FIELD(struct mesh_gateway, validity_ns, "validityNs", F_INT),
+};
+static const struct table gateway_table = TABLE("Gateway", struct mesh_gateway, gateway_fields);
 static const struct field fields[] = {
     FIELD(struct mesh_settings, permissive, "permissive", F_BOOL),
     FIELD(struct mesh_settings, egress, "egress", F_BOOL),
@@ -52,6 +59,7 @@ static const struct field fields[] = {
     FIELD(struct mesh_settings, inbound_ports, "inboundPorts", F_INTS),
     FIELD(struct mesh_settings, max_proxies, "maxProxies", F_INT),
     FIELD(struct mesh_settings, certificate_ns, "certificateNs", F_INT),
+    FIELD(struct mesh_settings, gateway, "gateway", F_INLINE, .sub = &gateway_table),
     FIELD(struct mesh_settings, controller_log_level, "controllerLogLevel", F_STR),
     FIELD(struct mesh_settings, debug_server, "debugServer", F_BOOL),
     FIELD(struct mesh_settings, diags, "diags", F_LIST, .sub = &mesh_diag_table),
@@ -173,6 +181,18 @@ static void remark_on_idle_fields(const struct mesh_config_spec *s, struct arena
             diag_remark(a, &out->diags, E_NOT_ENFORCED, "%s has no effect: %s", idle[i].field, idle[i].why);
 }
 
+static void set_gateway(const struct ingress_certificate *i, struct arena *a, struct mesh_settings *out)
+{
+    out->gateway = (struct mesh_gateway){i->names.v[0], i->secret.ns, i->secret.name, i->validity_ns};
+    if (i->names.n > 1)
+        diag_remark(a, &out->diags, E_NOT_ENFORCED,
+                    "certificate.ingressGateway.subjectAltNames: the certificate has the first name only");
+    if (i->validity_ns >= MIN_CERTIFICATE_NS) return;
+    out->gateway.validity_ns = MIN_CERTIFICATE_NS;
+    diag_remark(a, &out->diags, E_BAD_OBJECT,
+                "certificate.ingressGateway.validityDuration is below 10 minutes: 10 minutes are used");
+}
+
 static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct mesh_settings *out)
 {
     out->egress_policies = s->features.egress_policy;
@@ -184,6 +204,7 @@ static void set_rest(const struct mesh_config_spec *s, struct arena *a, struct m
     if (s->certificate.validity_ns < MIN_CERTIFICATE_NS)
         diag_remark(a, &out->diags, E_BAD_OBJECT,
                     "certificate.serviceCertValidityDuration is below 10 minutes: 10 minutes are used");
+    if (s->certificate.ingress) set_gateway(s->certificate.ingress, a, out);
     out->controller_log_level = s->observability.log_level;
     out->debug_server = s->observability.enable_debug_server;
 }

@@ -21,6 +21,12 @@ struct mesh_tracing {
     struct str endpoint; /* begins with '/' */
     int64_t sampling;    /* of 10,000 */
 };
+/* The certificate of an ingress gateway; |dns| empty: none is wanted. */
+struct mesh_gateway {
+    struct str dns;               /* its name */
+    struct str secret_ns, secret; /* where it is put */
+    int64_t validity_ns;
+};
 struct mesh_settings {
     bool permissive;
     bool egress;          /* everything outside the mesh may be called */
@@ -41,6 +47,7 @@ struct mesh_settings {
     int64_t max_proxies; /* per controller; 0: no limit */
     /* certificates */
     int64_t certificate_ns; /* lifetime of a workload's certificate in nanoseconds */
+    struct mesh_gateway gateway;
     /* the controller itself */
     struct str controller_log_level;
     bool debug_server;

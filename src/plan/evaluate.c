@@ -251,3 +251,9 @@ void evaluate(const struct sheet *s, const struct evaluate_request *r, struct ar
     else
         close_at_client(&w, out);
 }
+
+const char *evaluate_word(enum evaluate_verdict v)
+{
+    static const char *const words[] = {"allowed", "denied (403)", "refused (400)", "closed", "no backend"};
+    return words[v];
+}

@@ -56,3 +56,17 @@ void evaluate_egress(const struct sheet *s, const struct evaluate_egress_request
 /* "http://host[:port][/path]", "https://host[:port]", "tcp://address:port": the port, what is spoken, name, path and,
  * when the host is one, address of |out|. Texts point into |url|. False with a sentence for anything else. */
 MUST bool evaluate_egress_url(struct str url, struct evaluate_egress_request *out, struct err *err);
+
+/* A caller outside the mesh, at the pod's own port. */
+struct evaluate_outside {
+    struct str address;     /* its own */
+    int64_t port;           /* the pod's */
+    bool tls;               /* https */
+    struct str server_name; /* tls: the SNI; empty: none */
+    struct str principal;   /* tls: a name in its certificate, which a CA of the mesh has issued; empty: none */
+};
+/* |in| NULL: the pod has no plan. */
+void evaluate_outside(const struct plan_inbound *in, const struct evaluate_outside *r, struct arena *a,
+                      struct evaluate_answer *out);
+/* "allowed", "denied (403)", … */
+const char *evaluate_word(enum evaluate_verdict v);

@@ -155,6 +155,7 @@ struct plan_ingress {
     bool any_address;         /* callers are known by certificate alone */
     bool tls;                 /* the workload's certificate is shown; else plain HTTP */
     bool any_client;          /* tls: no certificate is asked for */
+    bool grpc;                /* the Service's port is */
     struct strs server_names; /* tls: SNI, lower case, "*.domain" too; empty: any and none */
     struct strs principals;   /* tls without any_client: SANs that may call, a URI or a DNS name; never empty */
     struct str route_config;  /* "rds-ingress|ns/svc|<target port>" */
@@ -163,6 +164,8 @@ struct plan_ingress {
     struct plan_limits limits;
     struct str service, origin;
 };
+/* Is |name|, in lower case, one of |server_names|? "*.domain" stands for all names below it. */
+bool plan_is_named(struct strs server_names, struct str name);
 /* Key: the workload (mesh/workload.h). */
 struct plan_inbound {
     LIST(struct plan_chain) chains;

@@ -116,6 +116,7 @@ static const struct field ingress_fields[] = {
     FIELD(struct plan_ingress, any_address, "anyAddress", F_BOOL),
     FIELD(struct plan_ingress, tls, "tls", F_BOOL),
     FIELD(struct plan_ingress, any_client, "anyClient", F_BOOL),
+    FIELD(struct plan_ingress, grpc, "grpc", F_BOOL),
     FIELD(struct plan_ingress, server_names, "serverNames", F_STRS),
     FIELD(struct plan_ingress, principals, "principals", F_STRS),
     FIELD(struct plan_ingress, route_config, "routeConfig", F_STR),

@@ -53,8 +53,10 @@ static void on_batch(void *arg)
 
 static bool start_source(struct cluster *c, struct err *err)
 {
-    struct file_source_options opt = {
-        .dirs = {c->opt.dir}, .state_dir = c->opt.state->last_good, .on_batch = on_batch, .arg = c};
+    struct file_source_options opt = {.dirs = {c->opt.dir, c->opt.state->secrets},
+                                      .state_dir = c->opt.state->last_good,
+                                      .on_batch = on_batch,
+                                      .arg = c};
     c->sheet = sheet_new();
     c->store = store_new(c->sheet);
     c->source = file_source_new(c->opt.base, c->store, &opt, err);

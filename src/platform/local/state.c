@@ -17,6 +17,7 @@ static void derive(struct state *s, struct arena *a)
 {
     const char *run = s->run, *keep = s->keep;
     s->objects = str_fmt(a, "%s/objects", run).p;
+    s->secrets = str_fmt(a, "%s/objects/secrets", run).p;
     s->tokens = str_fmt(a, "%s/tokens", run).p;
     s->logs = str_fmt(a, "%s/logs", run).p;
     s->pods = str_fmt(a, "%s/pods", run).p;
@@ -55,6 +56,7 @@ bool state_prepare(struct state *s, struct arena *a, struct err *err)
     const char *fresh[] = {s->objects, s->tokens, s->logs, s->pods};
     for (size_t i = 0; i < sizeof fresh / sizeof *fresh; i++)
         if (!tree_remove(fresh[i], err) || !dir_make(fresh[i], 0700, err)) return false;
+    if (!dir_make(s->secrets, 0700, err)) return false;
     const char *kept[] = {s->controller, s->claims, s->last_good};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (!dir_make(kept[i], 0700, err)) return false;

@@ -6,15 +6,16 @@
 #include "base/err.h"
 
 struct state {
-    const char *run;        /* /run/osm/local, or what --state says */
-    const char *keep;       /* /var/lib/osm/local, or the run directory when --state is given */
-    const char *objects;    /* run: objects of the platform, second folder of the controller's source */
-    const char *tokens;     /* run: what is known of each token */
-    const char *logs;       /* run: NS_POD/CONTAINER.log */
-    const char *pods;       /* run: a tmpfs that only the supervisor's mount namespace has */
-    const char *control;    /* run: the supervisor's socket */
-    const char *api;        /* run: the controller's socket */
-    const char *pid;        /* run: the supervisor's PID as the host sees it; locked while it lives */
+    const char *run;     /* /run/osm/local, or what --state says */
+    const char *keep;    /* /var/lib/osm/local, or the run directory when --state is given */
+    const char *objects; /* run: objects of the platform, second folder of the controller's source */
+    const char *secrets; /* run: below objects, the Secrets that the controller makes: the supervisor's second folder */
+    const char *tokens;  /* run: what is known of each token */
+    const char *logs;    /* run: NS_POD/CONTAINER.log */
+    const char *pods;    /* run: a tmpfs that only the supervisor's mount namespace has */
+    const char *control; /* run: the supervisor's socket */
+    const char *api;     /* run: the controller's socket */
+    const char *pid;     /* run: the supervisor's PID as the host sees it; locked while it lives */
     const char *controller; /* keep */
     const char *claims;     /* keep */
     const char *last_good;  /* keep: of the supervisor's own file source */

@@ -81,6 +81,8 @@ static void run_controller(const struct supervisor *s, int out)
                           st->controller,
                           "--tokens",
                           st->tokens,
+                          "--secrets",
+                          st->secrets,
                           "--api",
                           st->api,
                           "--address",

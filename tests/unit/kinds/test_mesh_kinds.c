@@ -111,6 +111,15 @@ static void mesh_config_is_validated(void **state)
     bad(MC "{certificate: {certKeyBitSize: 512}}\n", "spec.certificate.certKeyBitSize", "between 2048 and 4096");
     bad(MC "{certificate: {ingressGateway: {subjectAltNames: [], secret: {name: a, namespace: b}}}}\n",
         "spec.certificate.ingressGateway.subjectAltNames", "at least one");
+    bad(MC "{certificate: {ingressGateway: {subjectAltNames: [a, osm-controller.osm-system.svc], secret: {name: a, "
+           "namespace: b}}}}\n",
+        "spec.certificate.ingressGateway.subjectAltNames[1]", "cannot be certified");
+    bad(MC "{certificate: {ingressGateway: {subjectAltNames: [\"spiffe://a/b\"], secret: {name: a, namespace: b}}}}\n",
+        "spec.certificate.ingressGateway.subjectAltNames[0]", "cannot be certified");
+    bad(MC "{certificate: {ingressGateway: {subjectAltNames: [a], secret: {name: ../a, namespace: b}}}}\n",
+        "spec.certificate.ingressGateway.secret.name", "is no name of a Secret");
+    bad(MC "{certificate: {ingressGateway: {subjectAltNames: [a], secret: {name: a, namespace: b/c}}}}\n",
+        "spec.certificate.ingressGateway.secret.namespace", "is no name of a namespace");
     bad(MC "{sidecar: {localProxyMode: Elsewhere}}\n", "spec.sidecar.localProxyMode",
         "must be one of Localhost, PodIP");
     assert_non_null(good("apiVersion: config.openservicemesh.io/v1alpha1\nkind: MeshConfig\nmetadata: {name: m}\nspec: "

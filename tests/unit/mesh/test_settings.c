@@ -122,6 +122,24 @@ static void a_percentage_has_two_decimals_at_most(void **state)
         assert_int_equal(tracing_sampling(&cases[i].given), cases[i].is);
 }
 
+static void an_ingress_gateway_has_a_name_a_life_and_a_secret(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    load(w, HEAD "{certificate: {ingressGateway: {subjectAltNames: [gw.edge], validityDuration: 1h, secret: {name: s, "
+                 "namespace: edge}}}}");
+    struct mesh_gateway g = settings(w)->gateway;
+    assert_true(str_is(g.dns, "gw.edge") && str_is(g.secret, "s") && str_is(g.secret_ns, "edge"));
+    assert_true(g.validity_ns == 3600LL * 1000000000 && settings(w)->diags.n == 0);
+    load(w, HEAD "{certificate: {ingressGateway: {subjectAltNames: [gw.edge, b], validityDuration: 1m, secret: {name: "
+                 "s, namespace: edge}}}}");
+    assert_true(settings(w)->gateway.validity_ns == 600LL * 1000000000);
+    assert_int_equal(settings(w)->diags.n, 2);
+    load(w, HEAD "{}");
+    assert_false(settings(w)->gateway.dns.n);
+    world_free(w);
+}
+
 static void a_change_reaches_the_plans_at_once(void **state)
 {
     (void)state;
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_lifetime_below_ten_minutes_is_ten_minutes),
         cmocka_unit_test(other_services_are_called_when_they_are_named_well),
         cmocka_unit_test(a_percentage_has_two_decimals_at_most),
+        cmocka_unit_test(an_ingress_gateway_has_a_name_a_life_and_a_secret),
         cmocka_unit_test(a_change_reaches_the_plans_at_once),
         cmocka_unit_test(the_platform_gives_ranges_and_trust_domain),
     };

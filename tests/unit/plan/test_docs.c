@@ -1,6 +1,7 @@
 /* docs/policy.md is true: its manifests load, one after the other, and its calls are judged as it says. A line of a
  * "calls" block is: <caller> <called pod> <service>:<port> <method> <path> <verdict> [<header>=<value>]; of an
- * "outside" block: <caller> <method> <url> <verdict> [<dialled address>]. */
+ * "outside" block: <caller> <method> <url> <verdict> [<dialled address>]; of an "ingress"
+ * block: <address> <called pod> <its port> http|https <verdict> [<name in the certificate>|- [<SNI>]]. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +60,20 @@ static void check_outside(struct world *w, struct str line)
         fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
 }
 
+static void check_ingress(struct world *w, struct str line)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct str rest = line, f[7] = {0};
+    for (int i = 0; i < 7 && rest.p; i++) f[i] = str_cut(&rest, ' ');
+    struct evaluate_outside r = {.address = f[0], .tls = str_is(f[3], "https"), .server_name = f[6]};
+    if (!str_is(f[5], "-")) r.principal = f[5];
+    assert_true(str_to_i64(f[2], 1, 65535, &r.port));
+    struct evaluate_answer got;
+    evaluate_outside(sheet_value(world_sheet(w), &plan_inbound_cell, workload_of(w, f[1])), &r, a, &got);
+    if (!str_is(f[4], verdicts[got.verdict]))
+        fail_msg("%.*s: %s (%.*s)", STR_FMT(line), verdicts[got.verdict], STR_FMT(got.text));
+}
+
 static int check_block(struct world *w, struct str kind, struct str body)
 {
     struct buf problems SCOPED_BUF = {0};
@@ -69,11 +84,14 @@ static int check_block(struct world *w, struct str kind, struct str body)
         if (problems.n) fail_msg("%.*s", (int)problems.n, problems.p);
         world_settle(w);
     }
-    bool outside = str_is(kind, "outside");
-    while ((outside || str_is(kind, "calls")) && body.n) {
+    void (*check)(struct world *, struct str) = str_is(kind, "calls")     ? check_call
+                                                : str_is(kind, "outside") ? check_outside
+                                                : str_is(kind, "ingress") ? check_ingress
+                                                                          : NULL;
+    while (check && body.n) {
         struct str line = str_cut(&body, '\n');
         if (!line.n) continue;
-        (outside ? check_outside : check_call)(w, line);
+        check(w, line);
         calls++;
     }
     return calls;

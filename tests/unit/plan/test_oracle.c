@@ -199,6 +199,24 @@ static json_t *make_egress(const char *ns, const char *name)
     return o;
 }
 
+static json_t *make_ingress(const char *ns, const char *name)
+{
+    json_t *o = named("policy.openservicemesh.io/v1alpha1", "IngressBackend", ns, name);
+    bool tls = pick(2);
+    json_t *sources = json_array(), *backends = json_array();
+    if (pick(2))
+        json_array_append_new(
+            sources, json_pack("{s:s,s:s,s:s}", "kind", "Service", "name", one(names, 3), "namespace", one(spaces, 2)));
+    if (pick(2)) json_array_append_new(sources, json_pack("{s:s,s:s}", "kind", "IPRange", "name", "192.0.2.0/24"));
+    if (tls || pick(3) == 0)
+        json_array_append_new(sources, json_pack("{s:s,s:s}", "kind", "AuthenticatedPrincipal", "name", one(names, 2)));
+    for (unsigned i = 0; i <= pick(2); i++)
+        json_array_append_new(backends, json_pack("{s:s,s:{s:i,s:s}}", "name", names[(i + pick(3)) % 3], "port",
+                                                  "number", 8000 + (int)i, "protocol", tls ? "https" : "http"));
+    json_object_set_new(o, "spec", json_pack("{s:o,s:o}", "sources", sources, "backends", backends));
+    return o;
+}
+
 static json_t *make_namespace(const char *ns, const char *name)
 {
     (void)name;
@@ -226,6 +244,7 @@ static const struct {
     {KIND_EGRESS, make_egress, 6},
     {KIND_RETRY, make_retry, 3},
     {KIND_UPSTREAM_TRAFFIC_SETTING, make_upstream, 3},
+    {KIND_INGRESS_BACKEND, make_ingress, 3},
 };
 
 /* One random change; documents in |all| (key → json) are what holds now. */
@@ -351,12 +370,16 @@ static const char RETRY[] = "apiVersion: policy.openservicemesh.io/v1alpha1\nkin
 static const char UPSTREAM[] = "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: UpstreamTrafficSetting\n"
                                "metadata: {name: u, namespace: n@}\nspec: {host: s@.n@.svc.cluster.local, rateLimit: "
                                "{local: {http: {requests: 1, unit: hour}}}, timeouts: {request: 1s}}\n";
+static const char INGRESS[] =
+    "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: IngressBackend\nmetadata: {name: i, namespace: n@}\nspec: "
+    "{backends: [{name: s@, port: {number: 80, protocol: http}}], sources: [{kind: Service, name: s0, namespace: "
+    "n0}]}\n";
 static const char POD[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: q@, namespace: n@, labels: {app: s@}}\nspec: "
                           "{serviceAccountName: a@, containers: [{name: m, image: i}]}\n";
 static const char OUT[] =
     "apiVersion: policy.openservicemesh.io/v1alpha1\nkind: Egress\nmetadata: {name: e, namespace: n@}\nspec: {sources: "
     "[{kind: ServiceAccount, name: c@, namespace: n@}], hosts: [a.example], ports: [{number: 80, protocol: http}]}\n";
-static const char *const edits[] = {OUT, EDIT, SPLIT, LOG, RETRY, UPSTREAM, POD};
+static const char *const edits[] = {OUT, EDIT, SPLIT, LOG, RETRY, UPSTREAM, INGRESS, POD};
 enum { N_EDITS = sizeof edits / sizeof *edits };
 
 static uint64_t cost_of(struct world *w, struct arena *a, const char *yaml, int i)
