@@ -12,3 +12,5 @@ void crd_write(enum kind k, struct buf *out);
 MUST bool explain_write(struct str path, struct buf *out, struct err *err);
 /* Appends the kind's reference page in Markdown: docs/kinds/<Kind>.md. */
 void reference_write(enum kind k, struct buf *out);
+/* The same of any table: its fields and those of the tables inside, headings from |path| on. */
+void reference_table_write(const struct table *t, struct str path, struct buf *out);

@@ -22,7 +22,7 @@ static void write_row(const struct field *f, struct buf *out)
     buf_c(out, " |\n");
 }
 
-static void write_table(const struct table *t, struct str path, struct buf *out)
+void reference_table_write(const struct table *t, struct str path, struct buf *out)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     if (path.n) buf_fmt(out, "\n## %.*s\n%s\n", STR_FMT(path), t->doc);
@@ -32,7 +32,7 @@ static void write_table(const struct table *t, struct str path, struct buf *out)
     for (size_t i = 0; i < t->n; i++) {
         const struct field *f = &t->fields[i];
         const char *dot = path.n ? "." : "", *list = f->type == F_LIST ? "[]" : "";
-        if (f->sub) write_table(f->sub, str_fmt(a, "%.*s%s%s%s", STR_FMT(path), dot, f->name, list), out);
+        if (f->sub) reference_table_write(f->sub, str_fmt(a, "%.*s%s%s%s", STR_FMT(path), dot, f->name, list), out);
     }
 }
 
@@ -56,6 +56,6 @@ void reference_write(enum kind k, struct buf *out)
     if (i->table->flags & TABLE_STRICT)
         buf_c(out, "\nAn unknown field is an error: a typing mistake must not open access.\n");
     if (i->table->flags & TABLE_OPEN) buf_c(out, "\nOnly the fields below are read; others are passed over.\n");
-    write_table(i->table, S(""), out);
+    reference_table_write(i->table, S(""), out);
     write_rules(i->table->rules, out);
 }
