@@ -10,7 +10,7 @@ all: deps-build
 demo: deps-demo all
 	@demo/story
 
-deps-build deps-demo deps-test:
+deps-build deps-demo deps-test deps-image:
 	@tools/deps $(@:deps-%=%)
 
 # Everything there is, under ASan and UBSan.
@@ -45,6 +45,11 @@ fuzz: deps-test
 bench: deps-test all
 	@bench/run
 
+# An image with osm, Envoy and nft: IMAGE=name:tag
+IMAGE ?= osm:latest
+image: deps-image all
+	@tools/image $(IMAGE)
+
 install: all
 	cmake --install build --prefix $(PREFIX)
 
@@ -54,4 +59,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test test asan-build asan golden test-kube tsan fuzz bench install format clean
+.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube tsan fuzz bench install format clean
