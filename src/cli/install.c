@@ -219,7 +219,8 @@ static int install(struct wanted *w)
 
 int verb_install(int argc, char **argv)
 {
-    struct wanted w = {.verb = argv[0], .values = json_object(), .timeout_s = 300};
+    struct wanted w = {.verb = "install", .values = json_object(), .timeout_s = 300};
+    argv[0] = "osm install";
     argp_parse(&argp, argc, argv, 0, NULL, &w);
     return install(&w);
 }

@@ -1,10 +1,13 @@
 #include "cli/kube.h"
 
+#include <stdio.h>
+
 enum { OPT_KUBECONFIG = 0x700, OPT_CONTEXT };
 
 static const struct argp_option options[] = {
     {"kubeconfig", OPT_KUBECONFIG, "FILE", 0, "Instead of $KUBECONFIG and ~/.kube/config", 0},
     {"context", OPT_CONTEXT, "NAME", 0, "Instead of the current context", 0},
+    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0}, /* argp knows -? and --help */
     {0},
 };
 
@@ -17,6 +20,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_CONTEXT:
         p->context = arg;
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -1,28 +1,27 @@
-/* osm mesh list and osm namespace list. */
+/* osm mesh list, osm namespace …, osm metrics …: of the cluster on this machine where one runs, else of Kubernetes. */
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/names.h"
 #include "cli/api.h"
+#include "cli/kube.h"
+#include "cli/namespace.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "install/apply.h"
 
-static bool is_help(int argc, char **argv)
-{
-    return argc >= 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"));
-}
+enum { OPT_MESH = 256, OPT_NO_INJECTION, MAX_NAMES = 64 };
 
-/* The only subcommand both have. False with the exit code in |code| when there is nothing to do. */
-static bool wants_list(int argc, char **argv, const char *verb, const char *usage, int *code)
-{
-    *code = 0;
-    if (is_help(argc, argv)) {
-        fputs(usage, stdout);
-        return false;
-    }
-    if (argc == 2 && !strcmp(argv[1], "list")) return true;
-    *code = verb_usage(verb, "'list' is what it can do");
-    return false;
-}
+struct asked {
+    const char *verb, *sub;
+    struct kube_place place;
+    const char *mesh;
+    const char *names[MAX_NAMES];
+    size_t n;
+    bool no_injection;
+};
 
 static void print(const struct text_table *t)
 {
@@ -31,14 +30,53 @@ static void print(const struct text_table *t)
     fwrite(out.p, 1, out.n, stdout);
 }
 
-int verb_mesh(int argc, char **argv)
+/* A cluster that is named is meant; else the one on this machine, if it runs. */
+static bool is_local(const struct asked *q, struct arena *a)
 {
-    static const char usage[] = "Usage: osm mesh list\n\nThe meshes that run here.\n\nExamples:\n  osm mesh list\n";
+    if (q->place.kubeconfig || q->place.context) return false;
+    return access(str_fmt(a, "%s/controller.sock", api_state_dir()).p, F_OK) == 0;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------------------- */
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct asked *q = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &q->place;
+        return 0;
+    case OPT_MESH:
+        q->mesh = arg;
+        return 0;
+    case OPT_NO_INJECTION:
+        q->no_injection = true;
+        return 0;
+    case 'n': /* osm metrics: --namespace */
+    case ARGP_KEY_ARG:
+        if (key == ARGP_KEY_ARG && !q->sub)
+            q->sub = arg;
+        else if (q->n == MAX_NAMES)
+            argp_error(state, "more than %d namespaces", MAX_NAMES);
+        else
+            q->names[q->n++] = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "what shall be done?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&kube_argp, 0, "Cluster:", 1}, {0}};
+
+/* ---- mesh ------------------------------------------------------------------------------------------------ */
+
+static int local_meshes(struct arena *a)
+{
     static const char *const header[] = {"MESH", "NAMESPACE", "VERSION", "MODE", "EGRESS", "STATE", NULL};
-    struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
-    int code;
-    if (!wants_list(argc, argv, "mesh", usage, &code)) return code;
     json_t *st = api_get("/v1/status", &err);
     if (!st) return verb_fail("%s", err.text);
     const json_t *m = json_object_get(st, "mesh");
@@ -51,18 +89,67 @@ int verb_mesh(int argc, char **argv)
     return 0;
 }
 
-int verb_namespace(int argc, char **argv)
+static bool added_namespaces(struct kube_client *c, struct arena *a, struct str mesh, struct str *out, struct err *err)
 {
-    static const char usage[] =
-        "Usage: osm namespace list\n\nThe namespaces, the mesh they belong to, and whether their pods get a "
-        "sidecar.\n\nExamples:\n  osm namespace list\n";
-    static const char *const header[] = {"NAMESPACE", "MESH", "SIDECAR-INJECTION", "PODS IN MESH", NULL};
+    struct kube_answer x;
+    struct strs names = {0};
+    struct kube_ref ref = {.version = "v1", .plural = "namespaces"};
+    struct str label = kube_escape(a, str_fmt(a, LABEL_MONITORED_BY "=%.*s", STR_FMT(mesh)));
+    struct kube_request r = kube_list(a, ref, str_fmt(a, "labelSelector=%.*s", STR_FMT(label)).p, 500, STR_NULL);
+    const json_t *ns;
+    size_t i;
+    if (!kube_fetch(c, &r, a, &x, err)) return false;
+    json_array_foreach(json_object_get(x.json, "items"), i, ns)
+        list_push(a, &names, json_text(json_object_get(ns, "metadata"), "name"));
+    *out = names.n ? str_join(a, names, S(",")) : S("-");
+    return true;
+}
+
+static int kube_meshes(const struct asked *q, struct arena *a)
+{
+    static const char *const header[] = {"MESH NAME", "MESH NAMESPACE", "VERSION", "ADDED NAMESPACES", NULL};
+    struct err err = {0};
+    struct install_founds found;
+    struct installer in = {.client = kube_connect(&q->place, a, &err)};
+    struct text_table t = text_table_new(a, header);
+    bool ok = in.client && install_find(&in, a, &found, &err);
+    for (size_t i = 0; ok && i < found.n; i++) {
+        const struct install_found *f = &found.v[i];
+        struct str version =
+            f->is_archived ? str_fmt(a, "%.*s (archived Open Service Mesh)", STR_FMT(f->version)) : f->version;
+        struct str added;
+        ok = added_namespaces(in.client, a, f->mesh, &added, &err);
+        if (ok) text_table_row(&t, (struct str[]){f->mesh, f->ns, version, added});
+    }
+    kube_client_free(in.client);
+    if (!ok) return verb_fail("%s", err.text);
+    if (found.n)
+        print(&t);
+    else
+        printf("No mesh in this cluster; osm install makes one\n");
+    return 0;
+}
+
+int verb_mesh(int argc, char **argv)
+{
+    static const struct argp argp = {NULL,     parse, "list", "The meshes here.\vExamples:\n  osm mesh list",
+                                     children, NULL,  NULL};
     struct arena *a SCOPED_ARENA = arena_new();
+    struct asked q = {.verb = "mesh"};
+    argv[0] = "osm mesh";
+    argp_parse(&argp, argc, argv, 0, NULL, &q);
+    if (strcmp(q.sub, "list") != 0 || q.n) return verb_usage("mesh", "'list' is what it can do");
+    return is_local(&q, a) ? local_meshes(a) : kube_meshes(&q, a);
+}
+
+/* ---- namespace ------------------------------------------------------------------------------------------- */
+
+static int local_namespaces(struct arena *a)
+{
+    static const char *const header[] = {"NAMESPACE", "MESH", "SIDECAR-INJECTION", "PODS IN MESH", NULL};
     struct err err = {0};
     size_t i;
     json_t *ns;
-    int code;
-    if (!wants_list(argc, argv, "namespace", usage, &code)) return code;
     json_t *all = api_get("/v1/namespaces", &err);
     if (!all) return verb_fail("%s", err.text);
     struct text_table t = text_table_new(a, header);
@@ -76,4 +163,92 @@ int verb_namespace(int argc, char **argv)
     print(&t);
     json_decref(all);
     return 0;
+}
+
+typedef bool ns_fn(struct ns_call *c, struct str name, struct err *err);
+
+static int each_name(const struct asked *q, struct arena *a, ns_fn *fn)
+{
+    struct err err = {0};
+    struct ns_call c = {.a = a, .mesh = q->mesh ? q->mesh : NAME_MESH, .no_injection = q->no_injection};
+    if (!q->n) return verb_usage(q->verb, "%s which namespace?", q->sub);
+    if (is_local(q, a))
+        return verb_fail(
+            "on one machine the manifests say which namespaces are in the mesh: change the Namespace there");
+    c.client = kube_connect(&q->place, a, &err);
+    bool ok = c.client != NULL;
+    for (size_t i = 0; ok && i < q->n; i++) ok = fn(&c, str_of(q->names[i]), &err);
+    kube_client_free(c.client);
+    return ok ? 0 : verb_fail("%s", err.text);
+}
+
+static int list_namespaces(const struct asked *q, struct arena *a)
+{
+    struct err err = {0};
+    struct ns_call c = {.a = a, .mesh = q->mesh ? q->mesh : NAME_MESH, .only_mesh = q->mesh != NULL};
+    if (q->n) return verb_usage(q->verb, "list takes no names");
+    if (is_local(q, a)) return local_namespaces(a);
+    c.client = kube_connect(&q->place, a, &err);
+    bool ok = c.client && ns_list(&c, &err);
+    kube_client_free(c.client);
+    return ok ? 0 : verb_fail("%s", err.text);
+}
+
+static const struct {
+    const char *verb, *sub;
+    ns_fn *fn;
+} subs[] = {
+    {"namespace", "add", ns_add},         {"namespace", "remove", ns_remove},     {"namespace", "ignore", ns_ignore},
+    {"metrics", "enable", ns_metrics_on}, {"metrics", "disable", ns_metrics_off},
+};
+
+static int run_sub(const struct asked *q, struct arena *a)
+{
+    for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
+        if (strcmp(q->verb, subs[i].verb) == 0 && strcmp(q->sub, subs[i].sub) == 0) return each_name(q, a, subs[i].fn);
+    return verb_usage(q->verb, "it cannot '%s'", q->sub);
+}
+
+int verb_namespace(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"mesh-name", OPT_MESH, "NAME", 0, "Which mesh (osm; list: all)", 0},
+        {"disable-sidecar-injection", OPT_NO_INJECTION, NULL, 0, "add: in the mesh, but pods get no sidecar", 0},
+        {0},
+    };
+    static const struct argp argp = {options,
+                                     parse,
+                                     "add NS... | remove NS | ignore NS... | list",
+                                     "Which namespaces are in the mesh, and whether their pods get a sidecar.\v"
+                                     "Examples:\n  osm namespace add shop\n  osm namespace list",
+                                     children,
+                                     NULL,
+                                     NULL};
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct asked q = {.verb = "namespace"};
+    argv[0] = "osm namespace";
+    argp_parse(&argp, argc, argv, 0, NULL, &q);
+    return strcmp(q.sub, "list") == 0 ? list_namespaces(&q, a) : run_sub(&q, a);
+}
+
+int verb_metrics(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"namespace", 'n', "NS", 0, "A namespace of the mesh; may be given again", 0},
+        {0},
+    };
+    static const struct argp argp = {options,
+                                     parse,
+                                     "enable | disable",
+                                     "Whether Prometheus is told to ask the sidecars of a namespace's pods, those that "
+                                     "run and those that come.\v"
+                                     "Examples:\n  osm metrics enable --namespace shop",
+                                     children,
+                                     NULL,
+                                     NULL};
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct asked q = {.verb = "metrics"};
+    argv[0] = "osm metrics";
+    argp_parse(&argp, argc, argv, 0, NULL, &q);
+    return run_sub(&q, a);
 }

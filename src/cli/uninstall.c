@@ -158,6 +158,7 @@ static int is_there(struct installer *in, const struct wanted *w, struct arena *
 int verb_uninstall(int argc, char **argv)
 {
     struct wanted w = {.mesh = NAME_MESH, .ns = NAME_SYSTEM_NAMESPACE};
+    argv[0] = "osm uninstall";
     argp_parse(&argp, argc, argv, 0, NULL, &w);
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};

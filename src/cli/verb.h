@@ -25,6 +25,7 @@ int verb_status(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_local(int argc, char **argv);
 int verb_mesh(int argc, char **argv);
+int verb_metrics(int argc, char **argv);
 int verb_namespace(int argc, char **argv);
 int verb_proxy(int argc, char **argv);
 int verb_policy(int argc, char **argv);

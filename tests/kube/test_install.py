@@ -135,6 +135,35 @@ def test_a_second_mesh_and_the_archived_one_are_refused(installed):
     assert done.returncode == 1 and "archived Open Service Mesh runs mesh \"old\"" in done.stderr
 
 
+def test_namespaces_are_added_listed_ignored_and_removed(installed):
+    ns, other = installed.namespace("verbs"), installed.namespace("verbs")
+    said = osm(installed, "namespace", "add", ns, other)
+    assert said.returncode == 0 and f"Namespace [{ns}] successfully added to mesh [osm]" in said.stdout, said.stderr
+    meta = installed.get("namespace", ns)["metadata"]
+    assert meta["labels"]["openservicemesh.io/monitored-by"] == "osm"
+    assert meta["annotations"]["openservicemesh.io/sidecar-injection"] == "enabled"
+    assert osm(installed, "metrics", "enable", "--namespace", ns).returncode == 0
+    assert installed.get("namespace", ns)["metadata"]["annotations"]["openservicemesh.io/metrics"] == "enabled"
+    assert osm(installed, "namespace", "ignore", other).returncode == 0
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in osm(installed, "namespace", "list").stdout.splitlines()}
+    assert rows[ns] == "osm enabled" and rows[other] == "osm disabled (ignored)"
+    meshes = osm(installed, "mesh", "list").stdout
+    assert "osm-system" in meshes and ns in meshes
+    assert osm(installed, "namespace", "remove", ns).returncode == 0
+    assert "openservicemesh.io/metrics" not in installed.get("namespace", ns)["metadata"].get("annotations", {})
+    assert ns not in osm(installed, "namespace", "list").stdout
+
+
+def test_namespaces_that_cannot_be_added_are_named(installed):
+    assert "has a control plane" in osm(installed, "namespace", "add", SYSTEM).stderr
+    assert "there is no namespace nowhere" in osm(installed, "namespace", "add", "nowhere").stderr
+    taken = installed.namespace("taken", **{"openservicemesh.io/monitored-by": "theirs"})
+    assert 'is in the mesh "theirs"' in osm(installed, "namespace", "add", taken).stderr
+    strict = installed.namespace("strict", **{"pod-security.kubernetes.io/enforce": "restricted"})
+    said = osm(installed, "namespace", "add", strict)
+    assert said.returncode == 0 and 'pod security level "restricted"' in said.stderr
+
+
 # ---- controllers ----
 
 def test_controllers_that_start_at_once_share_one_ca(installed, controllers):
@@ -209,7 +238,7 @@ def test_a_pods_token_gets_its_own_certificate_and_nothing_else_does(installed, 
     installed.kubectl("label", "namespace", ns, "openservicemesh.io/ignore=true")  # our webhook is not to be asked
     injected = {"command": ["osm", "capture"], "image": "osm", "name": "osm-init"}
     sidecar = {"command": ["osm", "agent"], "image": "osm", "name": "envoy", "restartPolicy": "Always"}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": ns, "annotations": {"openservicemesh.io/proxy-generation": "1"}},
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": ns, "labels": {"osm-proxy-uuid": "0a1b2c3d-0000-4000-8000-00000000abcd"}, "annotations": {"openservicemesh.io/proxy-generation": "1"}},
            "spec": {"schedulerName": "nobody", "initContainers": [injected, sidecar], "containers": [{"name": "c", "image": "osm", "command": ["sleep", "9"]}]}}
     installed.apply(pod)
     installed.kubectl("label", "namespace", ns, "openservicemesh.io/ignore-")
