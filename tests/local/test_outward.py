@@ -29,12 +29,13 @@ spec: {type: ExternalName, externalName: files.example}
 
 
 def test_pods_reach_the_machine_only_when_asked_and_leave_nothing(mesh, tmp_path):
-    """The machine is a network namespace of the test's own, with one address on its loopback and one name server."""
+    """The machine is a network namespace of the test's own, with one address on its loopback and one name server.
+    It uses the ranges of pods and Services itself, which disturbs nobody."""
     mesh.save("app.yaml", WEB + ALIAS)
     before = world()
     (tmp_path / "resolv.conf").write_text(f"nameserver {ADDRESS}\n")
     (tmp_path / "resolver.py").write_text(RESOLVER)
-    serve = (f"ip link set lo up; ip addr add {ADDRESS}/32 dev lo; mount --bind {tmp_path}/resolv.conf /etc/resolv.conf; "
+    serve = (f"ip link set lo up; ip addr add {ADDRESS}/32 dev lo; ip addr add 10.244.0.1/16 dev lo; ip addr add 10.96.0.1/12 dev lo; mount --bind {tmp_path}/resolv.conf /etc/resolv.conf; "
              f"python3 {tmp_path}/resolver.py & echo $! > {tmp_path}/resolver.pid; exec python3 -m http.server 8899 --bind {ADDRESS}")
     machine = subprocess.Popen(["unshare", "-n", "-m", "sh", "-c", serve], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

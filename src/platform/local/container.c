@@ -262,8 +262,14 @@ static void back_off(struct container *c)
     c->restarts++;
     c->phase = CONTAINER_WAITING;
     c->is_due = wait == 0;
-    if (wait) arm(c->due, wait);
-    if (wait) c->reason = "CrashLoopBackOff";
+    if (!wait) return;
+    arm(c->due, wait);
+    c->reason = "CrashLoopBackOff";
+    if (!c->message[0])
+        snprintf(
+            c->message, sizeof c->message,
+            "it ended with code %d and is started again after %d s; osm local logs %.*s -c %.*s shows what it said",
+            c->exit_code, wait, STR_FMT(c->pod->key), STR_FMT(c->name));
 }
 
 static void stop_command(pid_t *pid)
