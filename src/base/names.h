@@ -36,6 +36,7 @@ enum { UID_SIDECAR = 1500 };
 #define LABEL_ZONE                    "topology.kubernetes.io/zone"
 #define LABEL_POD_SECURITY            "pod-security.kubernetes.io/enforce"
 #define ANNOTATION_INJECT             "openservicemesh.io/sidecar-injection"
+#define CONDITION_LIMITS              "LimitsEnforced" /* of a pod on one machine: "False" with a message */
 #define ANNOTATION_METRICS            "openservicemesh.io/metrics"
 #define ANNOTATION_OUT_PORTS          "openservicemesh.io/outbound-port-exclusion-list"
 #define ANNOTATION_IN_PORTS           "openservicemesh.io/inbound-port-exclusion-list"

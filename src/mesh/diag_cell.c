@@ -174,6 +174,9 @@ static void retry_diags(const struct subject_of_diag *d)
 static void run_diags(const struct subject_of_diag *d, const struct kube_pod *p)
 {
     if (p->status.message.n) diag_error(d->a, d->out, E_POD_FAILED, "%.*s", STR_FMT(p->status.message));
+    for (each(c, p->status.conditions))
+        if (str_is(c->type, CONDITION_LIMITS) && str_is(c->status, "False"))
+            diag_remark(d->a, d->out, E_NOT_ENFORCED, "%.*s", STR_FMT(c->message));
     for (each(c, p->status.init_containers))
         if (c->state.waiting && c->state.waiting->message.n)
             diag_error(d->a, d->out, E_POD_FAILED, "container %.*s: %.*s", STR_FMT(c->name),

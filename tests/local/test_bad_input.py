@@ -37,9 +37,10 @@ BAD = {
     "nul": ("apiVersion: v1\nkind: Namespace\nmetadata: {name: a\0b}\n", ":3:19", "control characters are not allowed"),
     # a port in use: the application says so itself, on the outer network's DNS port
     "pods": ("---\n".join((POD % ("noimage", "", "nobody/knows"), POD % ("nocommand", "", "x, command: [nonesuch]"), POD % ("noaccount", "serviceAccountName: nobody, ", "x, command: [sleep, '9']"),
-                           POD % ("noport", "hostNetwork: true, ", "x, command: [python3, -m, http.server, '53']"))), None, None),
+                           POD % ("noport", "hostNetwork: true, ", "x, command: [python3, -m, http.server, '53']"),
+                           POD % ("limits", "", "x, command: [sleep, '9'], resources: {limits: {memory: 64Mi}}"))), None, None),
 }
-PODS = {"noimage": "image 'nobody/knows' is not in the image table", "nocommand": "there is no command 'nonesuch' in the container",
+PODS = {"limits": "container c: resources.limits is not carried out on one machine", "noimage": "image 'nobody/knows' is not in the image table", "nocommand": "there is no command 'nonesuch' in the container",
         "noaccount": "there is no ServiceAccount default/nobody", "noport": "it ended with code 1 and is started again after 10 s; osm local logs default/noport -c c"}
 
 

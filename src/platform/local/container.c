@@ -92,7 +92,7 @@ static bool identity(struct container *c, const struct image *image, struct aren
     return capability_of_json(context, &out->capabilities, err);
 }
 
-static bool is_ours(const struct container *c)
+bool container_is_ours(const struct container *c)
 {
     return str_is(c->name, CONTAINER_SIDECAR) || str_is(c->name, CONTAINER_CAPTURE);
 }
@@ -121,7 +121,7 @@ bool container_process(struct container *c, struct arena *a, struct process_spec
     struct env_input in = {.pod = c->pod->doc, .container = c->spec, .lookup = c->pod->host->lookup};
     struct strs env, more = {0};
     if (image) in.image = image->env;
-    if (is_ours(c)) in.image = (struct kvs){own_env, sizeof own_env / sizeof *own_env};
+    if (container_is_ours(c)) in.image = (struct kvs){own_env, sizeof own_env / sizeof *own_env};
     if (!identity(c, image, a, out, err) || !env_build(&in, a, &env, err)) return false;
     if (!env_has(env, S("HOME="))) list_push(a, &more, out->uid ? S("HOME=/") : S("HOME=/root"));
     if (out->console >= 0 && !env_has(env, S("TERM="))) list_push(a, &more, S("TERM=xterm"));
@@ -171,7 +171,7 @@ static bool file_system(struct container *c, struct arena *a, struct root_spec *
     mount_file(c, a, root, "resolv.conf", "/etc/resolv.conf");
     mount_file(c, a, root, "hosts", "/etc/hosts");
     mount_file(c, a, root, "hostname", "/etc/hostname");
-    if (is_ours(c)) {
+    if (container_is_ours(c)) {
         list_push(a, &root->mounts,
                   ((struct root_mount){.source = host->osm, .target = DIR_PROGRAMS "/osm", .read_only = true}));
         if (host->envoy)

@@ -69,6 +69,8 @@ void container_release(struct container *c);
 void container_start(struct container *c);
 /* preStop and SIGTERM, SIGKILL after |grace_s|. Not running: nothing. */
 void container_stop(struct container *c, int64_t grace_s);
+/* Sidecar or capture step. */
+bool container_is_ours(const struct container *c);
 /* Numeric users and groups, environment and so on of |c| for another process in it. */
 MUST bool container_process(struct container *c, struct arena *a, struct process_spec *out, struct err *err);
 

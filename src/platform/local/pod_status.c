@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/names.h"
 #include "platform/local/pod_internal.h"
 
 static json_t *time_of(int64_t unix_s)
@@ -46,6 +47,21 @@ static void add_condition(json_t *list, const char *type, struct condition *c, b
                                           "lastTransitionTime", time_of(c->since), "reason", reason));
 }
 
+/* No cgroup is made, as it would outlive a killed supervisor; so nobody holds a container to its limits. */
+static void add_limits(json_t *list, const struct pod *p)
+{
+    for (size_t i = 0; i < p->containers.n; i++) {
+        const struct container *c = &p->containers.v[i];
+        if (container_is_ours(c) || !json_object_size(doc_at(c->spec, "resources.limits"))) continue;
+        struct arena *a SCOPED_ARENA = arena_new();
+        struct str text =
+            str_fmt(a, "container %.*s: resources.limits is not carried out on one machine", STR_FMT(c->name));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:o}", "type", CONDITION_LIMITS, "status", "False", "message", doc_str(text)));
+        return;
+    }
+}
+
 static const char *phase_of(const struct pod *p)
 {
     if (p->phase && (p->stage == STAGE_ENDED || p->stage == STAGE_STOP_INIT)) return p->phase;
@@ -67,6 +83,7 @@ bool pod_status_update(struct pod *p)
     add_condition(conditions, "Initialized", &p->initialized, p->initialized.value, NULL);
     add_condition(conditions, "ContainersReady", &p->containers_ready, ready, why);
     add_condition(conditions, "Ready", &p->ready, ready, why);
+    add_limits(conditions, p);
     json_t *status = json_pack("{s:s, s:s, s:s, s:[{s:s}], s:o*, s:o, s:o, s:o}", "phase", phase_of(p), "hostIP",
                                doc_cstr(p->doc, "status.hostIP"), "podIP", p->address, "podIPs", "ip", p->address,
                                "startTime", time_of(p->started_at), "conditions", conditions, "containerStatuses", apps,
