@@ -17,7 +17,9 @@ struct bucket {
 
 /* Sums over all proxies that call this way. */
 struct edge {
-    double requests, good, denied;
+    double requests, good, denied; /* TCP: connections; of them nothing is known; those that could not be made */
+    double sent, received;         /* TCP: bytes of connections that have ended */
+    bool is_tcp;
     struct bucket buckets[MAX_BUCKETS];
     size_t n_buckets;
     char tls[16];
@@ -25,7 +27,7 @@ struct edge {
 
 struct edges {
     struct http_client *http;
-    struct map before; /* "from to" → struct edge of the call before */
+    struct map before; /* "from to protocol" → struct edge of the call before */
     int64_t before_ns;
 };
 
@@ -64,26 +66,33 @@ void edges_free(struct edges *e)
 
 /* ---- reading one proxy ---- */
 
-static struct edge *edge_of(struct map *m, const struct sample *s, struct arena *a)
+static struct edge *edge_of(struct map *m, const struct sample *s, bool is_tcp, struct arena *a)
 {
-    struct str key = str_fmt(a, "%.*s/%.*s %.*s", STR_FMT(sample_label(s, "source_namespace")),
-                             STR_FMT(sample_label(s, "source_name")), STR_FMT(sample_label(s, "destination_service")));
+    struct str key = str_fmt(a, "%.*s/%.*s %.*s %s", STR_FMT(sample_label(s, "source_namespace")),
+                             STR_FMT(sample_label(s, "source_name")), STR_FMT(sample_label(s, "destination_service")),
+                             is_tcp ? "tcp" : "http");
     struct edge *e = map_get(m, key);
     if (e) return e;
     e = xcalloc(1, sizeof *e);
+    e->is_tcp = is_tcp;
     map_put(m, key, e);
     return e;
+}
+
+static void add_tls(struct edge *e, const struct sample *s)
+{
+    struct str tls = sample_label(s, "tls");
+    if (tls.n > 1 && tls.n < sizeof e->tls) memcpy(e->tls, tls.p, tls.n);
 }
 
 static void add_requests(struct edge *e, const struct sample *s)
 {
     int64_t code = 0;
-    struct str tls = sample_label(s, "tls");
     if (!str_to_i64(sample_label(s, "response_code"), 0, 999, &code)) code = 0;
     e->requests += s->value;
     if (code == 403) e->denied += s->value;
     if (code >= 100 && code < 400) e->good += s->value;
-    if (tls.n > 1 && tls.n < sizeof e->tls) memcpy(e->tls, tls.p, tls.n);
+    add_tls(e, s);
 }
 
 static void add_bucket(struct edge *e, const struct sample *s, struct arena *a)
@@ -101,16 +110,26 @@ static void add_bucket(struct edge *e, const struct sample *s, struct arena *a)
     }
 }
 
+static void add_connections(struct edge *e, const struct sample *s)
+{
+    if (str_is(s->name, "osm_tcp_connection_total")) e->requests += s->value, add_tls(e, s);
+    if (str_is(s->name, "osm_tcp_failed_total")) e->denied += s->value;
+    if (str_is(s->name, "osm_tcp_sent_bytes_total")) e->sent += s->value;
+    if (str_is(s->name, "osm_tcp_received_bytes_total")) e->received += s->value;
+}
+
 static void take_proxy(struct map *m, struct str text)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    struct samples all = samples_parse(text, S("osm_request_"), a);
+    struct samples all = samples_parse(text, S("osm_"), a);
     for (each(s, all)) {
         if (!str_is(sample_label(s, "direction"), "outbound")) continue;
         if (str_is(s->name, "osm_request_total"))
-            add_requests(edge_of(m, s, a), s);
+            add_requests(edge_of(m, s, false, a), s);
         else if (str_is(s->name, "osm_request_duration_ms_bucket"))
-            add_bucket(edge_of(m, s, a), s, a);
+            add_bucket(edge_of(m, s, false, a), s, a);
+        else if (str_starts(s->name, S("osm_tcp_")))
+            add_connections(edge_of(m, s, true, a), s);
     }
 }
 
@@ -145,15 +164,19 @@ static struct str p99_text(struct arena *a, const struct edge *now, const struct
 static json_t *edge_json(struct str key, const struct edge *now, const struct edge *before, double seconds)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    struct str to = key, from = str_cut(&to, ' ');
+    struct str rest = key, from = str_cut(&rest, ' '), to = str_cut(&rest, ' ');
     double n = now->requests - (before ? before->requests : 0), good = now->good - (before ? before->good : 0);
-    struct str rate = seconds > 0 ? str_fmt(a, "%.1f", n / seconds) : S("-");
-    struct str success = n > 0 ? str_fmt(a, "%.1f%%", 100 * good / n) : S("-");
+    struct str rate = seconds > 0 ? str_fmt(a, "%.1f%s", n / seconds, now->is_tcp ? " conn" : "") : S("-");
+    struct str success = n > 0 && !now->is_tcp ? str_fmt(a, "%.1f%%", 100 * good / n) : S("-");
     struct str latency = p99_text(a, now, before);
-    return json_pack("{s:s%, s:s%, s:I, s:s%, s:s%, s:s%, s:I, s:s}", "from", from.p, from.n, "to", to.p ? to.p : "",
-                     to.n, "requests", (json_int_t)now->requests, "rate", rate.p, rate.n, "success", success.p,
-                     success.n, "p99", latency.p, latency.n, "denied", (json_int_t)now->denied, "tls",
-                     now->tls[0] ? now->tls : "-");
+    json_t *j =
+        json_pack("{s:s%, s:s%, s:s, s:I, s:s%, s:s%, s:s%, s:I, s:s}", "from", from.p, from.n, "to", to.p ? to.p : "",
+                  to.n, "protocol", now->is_tcp ? "tcp" : "http", now->is_tcp ? "connections" : "requests",
+                  (json_int_t)now->requests, "rate", rate.p, rate.n, "success", success.p, success.n, "p99", latency.p,
+                  latency.n, "denied", (json_int_t)now->denied, "tls", now->tls[0] ? now->tls : "-");
+    if (now->is_tcp) json_object_set_new(j, "sentBytes", json_integer((json_int_t)now->sent));
+    if (now->is_tcp) json_object_set_new(j, "receivedBytes", json_integer((json_int_t)now->received));
+    return j;
 }
 
 static void scrape_end(struct scrape *s)

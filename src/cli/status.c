@@ -58,9 +58,20 @@ static void write_pods(const json_t *st, struct arena *a, struct buf *out)
     text_table_write(&t, out);
 }
 
+/* Of TCP's ended connections, both ways. */
+static struct str cell_bytes(struct arena *a, const json_t *edge)
+{
+    double n = (double)json_number(edge, "sentBytes") + (double)json_number(edge, "receivedBytes");
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t u = 0;
+    if (!json_object_get(edge, "sentBytes")) return S("-");
+    for (; n >= 1000 && u < 4; u++) n /= 1000;
+    return str_fmt(a, u && n < 10 ? "%.1f %s" : "%.0f %s", n, units[u]);
+}
+
 static void write_edges(const json_t *st, struct arena *a, struct buf *out)
 {
-    static const char *const header[] = {"FROM", "TO", "REQ/S", "SUCCESS", "P99", "DENIED", "TLS", NULL};
+    static const char *const header[] = {"FROM", "TO", "REQ/S", "SUCCESS", "P99", "DENIED", "BYTES", "TLS", NULL};
     const json_t *edges = json_object_get(st, "edges");
     struct text_table t = text_table_new(a, header);
     size_t i;
@@ -70,7 +81,7 @@ static void write_edges(const json_t *st, struct arena *a, struct buf *out)
     {
         struct str row[] = {json_text(e, "from"),    json_text(e, "to"),  json_text(e, "rate"),
                             json_text(e, "success"), json_text(e, "p99"), cell_int(a, json_number(e, "denied")),
-                            json_text(e, "tls")};
+                            cell_bytes(a, e),        json_text(e, "tls")};
         text_table_row(&t, row);
     }
     buf_char(out, '\n');

@@ -79,6 +79,12 @@ PbStructField *encode_struct_field(struct arena *a, struct str name, struct str 
 
 /* stats.c: osm_request_total and osm_request_duration_ms. |service| empty: outside the mesh. */
 PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct str service);
+/* osm_tcp_connection_total when a connection stands, osm_tcp_sent_bytes_total and osm_tcp_received_bytes_total when it
+ * ends (seen from the client), osm_tcp_failed_total when it could not be made. */
+struct encoded_logs encode_connection_stats(struct encoder *e, enum direction d, struct str service);
+#define LOG_MOMENT(name) ENVOY__DATA__ACCESSLOG__V3__ACCESS_LOG_TYPE__##name
+/* Passes a log of one moment only. */
+PbLogFilter *encode_log_moment(struct arena *a, int type);
 
 /* outside.c: what proxies themselves call. */
 void encode_outside_cluster(struct encoder *e, const struct plan_outside *p);
@@ -113,6 +119,8 @@ PbHttpFilter *encode_http_filter(struct arena *a, const char *name, const Protob
 /* tcp.c */
 /* By weight; the share that is denied, or everything when there are no clusters, is closed. */
 PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l);
+PbFilter *encode_tcp_inbound(struct encoder *e, const struct plan_chain *p);
+/* Without statistics. */
 PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, struct encoded_logs logs);
 PbFilter *encode_filter(struct arena *a, const char *name, const ProtobufCMessage *config);
 

@@ -106,7 +106,7 @@ static void tcp_chain(struct encoder *e, const struct plan_chain *p, PbFilterCha
     rbac->stat_prefix = "inbound";
     rbac->rules = encode_tcp_rbac(e->a, p);
     PB_ADD(e->a, m, filters, encode_filter(e->a, FILTER_NETWORK_RBAC, &rbac->base));
-    PB_ADD(e->a, m, filters, encode_tcp(e, "inbound", p->local_cluster, encode_request_logs(e)));
+    PB_ADD(e->a, m, filters, encode_tcp_inbound(e, p));
     m->transport_socket = encode_tls_downstream(e, p->tcp_any ? NULL : &p->tcp_principals);
 }
 

@@ -60,15 +60,24 @@ static PbStat *stat(struct arena *a, const char *name, enum direction d, struct 
     return s;
 }
 
+/* |value| NULL: one for each. */
+static PbStatCounter *counter(struct arena *a, const char *name, enum direction d, struct str service,
+                              const char *value)
+{
+    PbStatCounter *m = NEW(a, StatCounter);
+    m->stat = stat(a, name, d, service);
+    m->value_format = (char *)value;
+    if (value) return m;
+    m->value_fixed = NEW(a, U64);
+    m->value_fixed->value = 1;
+    return m;
+}
+
 static PbStatCounter *requests(struct arena *a, enum direction d, struct str service)
 {
-    PbU64 *one = NEW(a, U64);
-    one->value = 1;
-    PbStatCounter *m = NEW(a, StatCounter);
-    m->stat = stat(a, "request_total", d, service);
+    PbStatCounter *m = counter(a, "request_total", d, service, NULL);
     add_tag(a, m->stat, "response_code", "%RESPONSE_CODE%");
     add_tag(a, m->stat, "tls", sides[d].tls);
-    m->value_fixed = one;
     return m;
 }
 
@@ -81,9 +90,8 @@ static PbStatHistogram *durations(struct arena *a, enum direction d, struct str 
     return m;
 }
 
-PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct str service)
+static PbStatsLog *stats_log(struct arena *a)
 {
-    struct arena *a = e->a;
     PbStatScope *scope = NEW(a, StatScope);
     scope->prefix = "osm";
     scope->enable_eviction = true;
@@ -91,10 +99,68 @@ PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct st
     scope->max_histograms = pb_u32(a, MAX_HISTOGRAMS);
     PbStatsLog *m = NEW(a, StatsLog);
     m->stats_scope = scope;
-    PB_ADD(a, m, counters, requests(a, d, service));
-    PB_ADD(a, m, histograms, durations(a, d, service));
+    return m;
+}
+
+static PbAccessLog *log_of(struct arena *a, const PbStatsLog *m)
+{
     PbAccessLog *log = NEW(a, AccessLog);
     log->name = "envoy.access_loggers.stats";
     PB_ONE(log, typed_config, ANY(a, m));
     return log;
+}
+
+PbAccessLog *encode_request_stats(struct encoder *e, enum direction d, struct str service)
+{
+    struct arena *a = e->a;
+    PbStatsLog *m = stats_log(a);
+    PB_ADD(a, m, counters, requests(a, d, service));
+    PB_ADD(a, m, histograms, durations(a, d, service));
+    return log_of(a, m);
+}
+
+PbLogFilter *encode_log_moment(struct arena *a, int type)
+{
+    PbLogTypeFilter *moment = NEW(a, LogTypeFilter);
+    PB_ADD(a, moment, types, type);
+    PbLogFilter *m = NEW(a, LogFilter);
+    PB_ONE(m, log_type_filter, moment);
+    return m;
+}
+
+/* What Envoy itself could not connect: no endpoint (the share of a split that is closed has none), nobody listening,
+ * no handshake. A server that refuses a client after it has shown its certificate is not among them. */
+static PbLogFilter *when_unconnected(struct arena *a)
+{
+    static const char *const flags[] = {"UF", "UH", "URX", "NC"};
+    PbResponseFlagFilter *f = NEW(a, ResponseFlagFilter);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) PB_ADD(a, f, flags, (char *)flags[i]);
+    PbLogFilter *m = NEW(a, LogFilter);
+    PB_ONE(m, response_flag_filter, f);
+    return m;
+}
+
+static PbAccessLog *counters_at(struct arena *a, PbLogFilter *when, PbStatCounter *one, PbStatCounter *two)
+{
+    PbStatsLog *m = stats_log(a);
+    PB_ADD(a, m, counters, one);
+    if (two) PB_ADD(a, m, counters, two);
+    PbAccessLog *log = log_of(a, m);
+    log->filter = when;
+    return log;
+}
+
+struct encoded_logs encode_connection_stats(struct encoder *e, enum direction d, struct str service)
+{
+    struct arena *a = e->a;
+    struct encoded_logs out = {0};
+    PbStatCounter *begun = counter(a, "tcp_connection_total", d, service, NULL),
+                  *failed = counter(a, "tcp_failed_total", d, service, NULL),
+                  *sent = counter(a, "tcp_sent_bytes_total", d, service, "%BYTES_SENT%"),
+                  *received = counter(a, "tcp_received_bytes_total", d, service, "%BYTES_RECEIVED%");
+    add_tag(a, begun->stat, "tls", sides[d].tls);
+    list_push(a, &out, counters_at(a, encode_log_moment(a, LOG_MOMENT(TcpUpstreamConnected)), begun, NULL));
+    list_push(a, &out, counters_at(a, encode_log_moment(a, LOG_MOMENT(TcpConnectionEnd)), sent, received));
+    list_push(a, &out, counters_at(a, when_unconnected(a), failed, NULL));
+    return out;
 }

@@ -25,6 +25,30 @@ static PbTcpProxy *proxy(struct encoder *e, const char *stat_prefix, struct enco
     return m;
 }
 
+/* Statistics want to know when a connection begins, too; the log is written at its end alone. */
+static PbTcpProxy *counted_proxy(struct encoder *e, const char *stat_prefix, enum direction d, struct str service)
+{
+    struct encoded_logs at_end = {0}, logs = encode_request_logs(e), stats = encode_connection_stats(e, d, service);
+    if (e->hop->no_stats) return proxy(e, stat_prefix, logs);
+    for (each(log, logs)) {
+        PbAccessLog *copy = NEW(e->a, AccessLog);
+        *copy = **log;
+        copy->filter = encode_log_moment(e->a, LOG_MOMENT(TcpConnectionEnd));
+        list_push(e->a, &at_end, copy);
+    }
+    PbTcpProxy *m = proxy(e, stat_prefix, at_end);
+    for (each(log, stats)) PB_ADD(e->a, m, access_log, *log);
+    m->access_log_options = NEW(e->a, TcpLogOptions);
+    m->access_log_options->flush_access_log_on_connected = true;
+    return m;
+}
+
+static PbFilter *to_cluster(struct encoder *e, PbTcpProxy *m, struct str cluster)
+{
+    PB_ONE(m, cluster, pb_str(e->a, cluster));
+    return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
+}
+
 static struct str destination(const struct plan_listener *l)
 {
     if (l->passthrough) return S(CLUSTER_PASSTHROUGH);
@@ -35,12 +59,9 @@ static struct str destination(const struct plan_listener *l)
 PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l)
 {
     struct str only = destination(l);
-    PbTcpProxy *m = proxy(e, "outbound", encode_request_logs(e));
+    PbTcpProxy *m = counted_proxy(e, "outbound", DIR_OUTBOUND, l->service);
     if (l->idle_ns) m->idle_timeout = pb_duration(e->a, l->idle_ns);
-    if (only.n) {
-        PB_ONE(m, cluster, pb_str(e->a, only));
-        return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
-    }
+    if (only.n) return to_cluster(e, m, only);
     PbTcpWeightedCluster *all = NEW(e->a, TcpWeightedCluster);
     for (each(w, l->clusters)) PB_ADD(e->a, all, clusters, weight(e->a, w->cluster, w->weight));
     if (l->denied) PB_ADD(e->a, all, clusters, weight(e->a, S(CLUSTER_NONE), l->denied));
@@ -50,7 +71,10 @@ PbFilter *encode_tcp_outbound(struct encoder *e, const struct plan_listener *l)
 
 PbFilter *encode_tcp(struct encoder *e, const char *stat_prefix, struct str cluster, struct encoded_logs logs)
 {
-    PbTcpProxy *m = proxy(e, stat_prefix, logs);
-    PB_ONE(m, cluster, pb_str(e->a, cluster));
-    return encode_filter(e->a, FILTER_TCP_PROXY, &m->base);
+    return to_cluster(e, proxy(e, stat_prefix, logs), cluster);
+}
+
+PbFilter *encode_tcp_inbound(struct encoder *e, const struct plan_chain *p)
+{
+    return to_cluster(e, counted_proxy(e, "inbound", DIR_INBOUND, p->service), p->local_cluster);
 }

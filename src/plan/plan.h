@@ -45,7 +45,7 @@ struct plan_hop {
     struct plan_tracing tracing;
     struct plan_authz authz;
     bool health_checks; /* answer the checks of callers' proxies */
-    bool no_stats;      /* osm_request_total and osm_request_duration_ms are not counted */
+    bool no_stats;      /* osm_request_* and osm_tcp_* are not counted */
 };
 
 struct plan_cluster {

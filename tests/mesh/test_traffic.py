@@ -249,8 +249,16 @@ def test_every_request_is_counted_and_logged_once(mesh):
     assert set(log[0]) >= {"start_time", "method", "path", "protocol", "response_code", "response_code_details", "time_to_first_byte",
                            "upstream_cluster", "response_flags", "bytes_received", "bytes_sent", "duration", "upstream_service_time",
                            "x_forwarded_for", "user_agent", "request_id", "requested_server_name", "authority", "upstream_host"}
-    edge = next(e for e in mesh.status()["edges"] if (e["from"], e["to"]) == ("a/other", "b/web2"))
-    assert edge["requests"] >= 5 and edge["tls"] == "TLSv1.3"
+    edge = lambda to, protocol: next((e for e in mesh.status()["edges"] if (e["from"], e["to"], e["protocol"]) == ("a/other", to, protocol)), None)
+    assert edge("b/web2", "http")["requests"] >= 5 and edge("b/web2", "http")["tls"] == "TLSv1.3"
+    tcp = lambda: edge("b/web", "tcp") or {"connections": 0, "sentBytes": 0, "receivedBytes": 0}
+    logged = lambda: sum('"upstream_cluster":"b/web|9000' in l for l in mesh.osm("logs", "a/other", "-c", "envoy").stdout.splitlines())
+    old, lines = tcp(), logged()
+    assert mesh.tcp("a/other", "web.b", 9000, "seven77") == "web:seven77"
+    new = eventually(lambda: (e := tcp())["sentBytes"] > old["sentBytes"] and e)
+    grown = {name: new[name] - old[name] for name in old if name in ("connections", "sentBytes", "receivedBytes")}
+    assert grown == {"connections": 1, "receivedBytes": len("seven77"), "sentBytes": len("web:seven77")} and new["tls"] == "TLSv1.3"
+    eventually(lambda: logged() == lines + 1, what="a connection is logged once, at its end")
 
 
 def test_check_pods_names_the_rule_that_decides(mesh):
