@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/argv.h"
 #include "base/field.h"
 #include "base/log.h"
 #include "base/names.h"
@@ -225,7 +226,8 @@ int verb_controller(int argc, char **argv)
                                      NULL,
                                      "The control plane. People start it by `osm local up`, or install it into a "
                                      "cluster: then its objects come from "
-                                     "the Kubernetes API, of the pod's own cluster or of a kubeconfig.",
+                                     "the Kubernetes API, of the pod's own cluster or of a kubeconfig.\v"
+                                     "Example:\n  osm controller --kubeconfig ~/.kube/config --state /tmp/osm\n",
                                      NULL,
                                      NULL,
                                      NULL};
@@ -242,6 +244,7 @@ int verb_controller(int argc, char **argv)
                                    .threads = 2};
     struct err err = {0};
     log_setup("controller", LOG_JSON, LOG_INFO);
+    argv_prepare(argc, argv, "osm controller");
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (controller_run(&o, &err)) return 0;
     return verb_fail("the controller cannot run: %s", err.text);

@@ -26,7 +26,7 @@ static const char help_all[] =
     "This isolates networks, it does not contain programs: run only manifests that you trust.\n"
     "\n"
     "Example:\n"
-    "  osm local up demo/bookstore -d && osm status\n";
+    "  osm local up demo/bookstore --images demo/images.yaml -d && osm wait && osm status\n";
 
 static const char help_up[] =
     "Usage: osm local up DIR [-d] [--for DURATION] [--images FILE] [--no-mesh NS]... [--outward] [--state DIR]\n"
@@ -39,7 +39,7 @@ static const char help_up[] =
     "  --state DIR       keep everything there (default /run/osm/local and /var/lib/osm/local, or OSM_STATE)\n"
     "\n"
     "Examples:\n"
-    "  osm local up demo/bookstore\n"
+    "  osm local up hello\n"
     "  osm local up demo/bookstore --images demo/images.yaml -d\n";
 
 static const char help_down[] =

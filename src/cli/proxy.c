@@ -53,9 +53,14 @@ static int get(const char *query, const char *state, const struct local_pod *pod
     const char *body = memmem(answer.p, answer.n, "\r\n\r\n", 4);
     if (!body || answer.n < 12) return verb_fail("the proxy of %s does not answer", pod->pod);
     body += 4;
-    fwrite(body, 1, answer.n - (size_t)(body - answer.p), stdout);
-    if (answer.p[9] == '2') return 0;
-    return verb_fail("the proxy of %s answers %.3s to '%s'", pod->pod, answer.p + 9, query);
+    struct str text = str_make(body, answer.n - (size_t)(body - answer.p));
+    if (answer.p[9] != '2') {
+        json_t *j SCOPED_JSON = json_loadb(text.p, text.n, 0, NULL);
+        struct str why = j ? doc_text(j, "error") : text;
+        return verb_fail("the proxy of %s answers %.3s to '%s': %.*s", pod->pod, answer.p + 9, query, STR_FMT(why));
+    }
+    fwrite(text.p, 1, text.n, stdout);
+    return 0;
 }
 
 int verb_proxy(int argc, char **argv)

@@ -197,6 +197,7 @@ int verb_status(int argc, char **argv)
         else
             return 2;
     }
+    if (optind < argc) return verb_usage("status", "'%s' is one word too many", argv[optind]);
     if (follow) return watch(as_json);
     json_t *st = api_get("/v1/status?edges=1", &err);
     if (!st) return verb_fail("%s", err.text);
@@ -261,6 +262,7 @@ int verb_wait(int argc, char **argv)
         else if (c == '?')
             return 2;
     }
+    if (optind < argc) return verb_usage("wait", "'%s' is one word too many", argv[optind]);
     if (!str_is(str_of(what), "ready") && !str_is(str_of(what), "accepted"))
         return verb_usage("wait", "--for takes ready or accepted, not '%s'", what);
     return wait_for(what, timeout);

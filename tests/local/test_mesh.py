@@ -1,8 +1,9 @@
 """Pods in the mesh: sidecars with identity, and pods that cannot see what is not theirs."""
 import os
 import signal
+import subprocess
 
-from conftest import eventually, inside
+from conftest import SOURCE, eventually, find_osm, inside
 from test_pods import WEB
 
 
@@ -18,6 +19,22 @@ def test_two_pods_speak_through_their_sidecars(meshed):
     assert sh("cat /var/run/secrets/osm/token/token", "envoy").returncode == 0
     for container in ("c", "envoy"):
         assert sh(f"ls {meshed.state} | wc -l", container).stdout.strip() == "0"
+
+
+def test_the_first_lines_of_the_documentation_work_as_they_stand(meshed):
+    text = (SOURCE / "docs/local.md").read_text()
+    meshed.save("app.yaml", text.split("```yaml\n")[1].split("```")[0])
+    commands = [line.split("#")[0].split() for line in text.split("```sh\n")[1].split("```")[0].splitlines()]
+    assert commands[0] == ["osm", "local", "up", "hello", "-d"] and commands[1] == ["osm", "wait"]
+    meshed.up()
+    run = lambda words: subprocess.run([find_osm(), *words[1:]], env=meshed.env, text=True, capture_output=True, timeout=60)
+    for words in commands[1:-1]:
+        done = run(words)
+        assert done.returncode == 0, (words, done.stderr)
+        if "exec" in words:
+            assert done.stdout.startswith("HTTP/1.1 200 OK")
+    wrong = run(["osm", "status", "everything"])
+    assert wrong.returncode == 2 and "'everything' is one word too many" in wrong.stderr
 
 
 def test_the_controller_may_die_and_pods_live_on(meshed):

@@ -407,7 +407,8 @@ bool pod_exec(struct pod *p, struct str name, const char *const *argv, const str
         if (name.n ? str_eq(c->name, name) : c->role == ROLE_APP && !found) found = c;
     if (!found) return err_set(err, "pod %.*s has no container '%.*s'", STR_FMT(p->key), STR_FMT(name));
     if (found->phase != CONTAINER_RUNNING)
-        return err_set(err, "container %.*s of pod %.*s is not running", STR_FMT(found->name), STR_FMT(p->key));
+        return err_set(err, "container %.*s of pod %.*s is not running; osm wait waits for it, osm status says why",
+                       STR_FMT(found->name), STR_FMT(p->key));
     struct process_spec spec = {.join = found->process.pid,
                                 .argv = argv,
                                 .in = streams->in,
