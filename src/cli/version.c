@@ -6,7 +6,7 @@ int verb_version(int argc, char **argv)
 {
     (void)argv;
     if (argc > 1) {
-        printf("Usage: osm version\n\nPrints the version of this executable.\n");
+        printf("Usage: osm version\n\nPrints the version of this executable.\n\nExample:\n  osm version\n");
         return 0;
     }
     printf("osm %s\n", OSM_VERSION);

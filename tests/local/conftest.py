@@ -100,7 +100,7 @@ def is_ready(pod):
 def world():
     """What a mesh must not change on the machine: links, addresses, routes, rules, mounts."""
     return {what: subprocess.run(command, text=True, capture_output=True).stdout for what, command in {
-        "links": ["ip", "-o", "-br", "link"], "addresses": ["ip", "-o", "-br", "addr"], "routes": ["ip", "route"],
+        "links": ["ip", "-o", "-br", "link"], "addresses": ["ip", "-o", "-br", "addr"], "routes": ["ip", "route"], "rules": ["nft", "list", "ruleset"],
         "mounts": ["sh", "-c", "cut -d' ' -f5- /proc/self/mountinfo"]}.items()}
 
 

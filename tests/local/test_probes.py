@@ -136,14 +136,29 @@ spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}
     assert hits.read_text() == "/start yes\n/stop yes\n"
 
 
+# The same over HTTPS, with a certificate that nobody knows.
+HTTPS = HTTP.replace("import http.server, os", "import http.server, os, ssl, subprocess").replace(
+    "http.server.ThreadingHTTPServer(('', 8000), H).serve_forever()", """
+subprocess.run('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout /tmp/k -out /tmp/c', shell=True, check=True)
+s = http.server.ThreadingHTTPServer(('', 8000), H)
+t = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); t.load_cert_chain('/tmp/c', '/tmp/k')
+s.socket = t.wrap_socket(s.socket, server_side=True); s.serve_forever()
+""")
+
+
 def test_meshed_pods_are_probed_through_what_injection_wrote(meshed):
     get = "httpGet: {path: '/healthz?x=1', port: web, httpHeaders: [{name: X-Probe, value: 'yes'}]}"
     meshed.save("app.yaml", script("http", HTTP, f"""startupProbe: {{tcpSocket: {{port: web}}, periodSeconds: 1}}
     readinessProbe: {{{get}, periodSeconds: 1, failureThreshold: 1}}""")
-                + script("grpc", GRPC, "readinessProbe: {grpc: {port: 9000}, periodSeconds: 1, failureThreshold: 1}"))
+                + script("grpc", GRPC, "readinessProbe: {grpc: {port: 9000}, periodSeconds: 1, failureThreshold: 1}")
+                + script("tls", HTTPS, "readinessProbe: {httpGet: {path: '/healthz?x=1', port: web, scheme: HTTPS, httpHeaders: [{name: X-Probe, value: 'yes'}]}, "
+                         "periodSeconds: 1, failureThreshold: 1}\n    livenessProbe: {exec: {command: ['true']}, periodSeconds: 1}"))
     meshed.up()
     meshed.ready("http")
+    meshed.ready("tls")
     meshed.ready("grpc")
     meshed.exec("http", "touch", "/tmp/dead")
+    meshed.exec("tls", "touch", "/tmp/dead")
     meshed.exec("grpc", "sh", "-c", "echo 2 > /tmp/s")
+    eventually(lambda: not is_ready(meshed.pods("tls")["tls"]))
     eventually(lambda: not is_ready(meshed.pods("http")["http"]) and not is_ready(meshed.pods("grpc")["grpc"]))
