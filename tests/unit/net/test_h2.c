@@ -191,7 +191,7 @@ static void an_answer_may_come_later_from_another_thread(void **state)
 static void idle_and_silent_connections_are_closed(void **state)
 {
     (void)state;
-    serve(100000000);
+    serve(1000000000);
     struct http_call_options o = to(HOST "/x");
     call(&o);
     assert_int_equal(h2_server_connections(w.server), 1);

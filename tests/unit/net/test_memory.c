@@ -361,6 +361,8 @@ static void a_session_answers_or_ends(void **state)
 
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) { return "allocator_may_return_null=1"; }
 
 static void out_of_memory_in_the_loop_ends_the_process_with_one_line(void **state)
 {
