@@ -41,7 +41,7 @@ static void follow_settings(struct controller *c)
     if (!s) return;
     certificates_follow(c->certificates, s);
     xds_server_set_max_streams(c->xds, (int)s->max_proxies);
-    if (c->kubernetes) kubernetes_settings(c->kubernetes, s);
+    if (c->kubernetes) kubernetes_settled(c->kubernetes, s);
     if (log_level_parse(s->controller_log_level, &level)) log_set_level(level);
 }
 
@@ -109,7 +109,8 @@ static bool open_access(struct controller *c, struct err *err)
 
 static bool start_kubernetes(struct controller *c, struct err *err)
 {
-    struct kubernetes_options o = {c->base, c->mail, c->access.client, certificates_issuer(c->certificates), c->opt};
+    struct kubernetes_options o = {c->base,  c->mail, c->access.client, certificates_issuer(c->certificates), c->sheet,
+                                   c->store, c->opt};
     if (!c->access.client) return true;
     c->kubernetes = kubernetes_new(&o, err);
     return c->kubernetes != NULL;

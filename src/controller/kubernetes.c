@@ -10,6 +10,7 @@
 #include "identity/own.h"
 #include "net/tls.h"
 #include "status/leader.h"
+#include "status/objects.h"
 #include "status/trust.h"
 #include "status/webhooks.h"
 
@@ -35,6 +36,7 @@ struct kubernetes {
     struct writer *writer;
     struct leader *leader;
     struct trust_maps *trust;
+    struct object_status *status;
     struct webhook_keeper *keepers[HOOKS];
     struct hash128 settings; /* of those the webhooks have */
 };
@@ -127,6 +129,7 @@ static void start_writing(struct kubernetes *k)
     const struct controller_options *o = k->opt.controller;
     k->writer = writer_new(k->opt.base, k->opt.client);
     k->trust = trust_maps_new(k->writer, str_of(o->mesh), issuer_roots(k->opt.issuer));
+    k->status = object_status_new(k->writer, k->opt.store, k->opt.sheet);
     k->keepers[0] = keep(k, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", o->mutating_name);
     k->keepers[1] = keep(k, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", o->validating_name);
     k->leader = leader_new(&(struct leader_options){.base = k->opt.base,
@@ -144,9 +147,10 @@ void kubernetes_object(struct kubernetes *k, enum kind kind, struct str key, con
 {
     admit_server_object(k->admit, kind, key, now);
     if (kind == KIND_NAMESPACE) trust_maps_namespace(k->trust, key, now);
+    object_status_mark(k->status, kind, key);
 }
 
-void kubernetes_settings(struct kubernetes *k, const struct mesh_settings *settings)
+static void take_settings(struct kubernetes *k, const struct mesh_settings *settings)
 {
     struct hasher h;
     hasher_init(&h);
@@ -155,6 +159,12 @@ void kubernetes_settings(struct kubernetes *k, const struct mesh_settings *setti
     if (hash128_eq(hash, k->settings)) return;
     k->settings = hash;
     admit_server_set_settings(k->admit, settings);
+}
+
+void kubernetes_settled(struct kubernetes *k, const struct mesh_settings *settings)
+{
+    take_settings(k, settings);
+    object_status_settle(k->status);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
@@ -178,6 +188,7 @@ void kubernetes_free(struct kubernetes *k)
     leader_free(k->leader);
     for (size_t i = 0; i < HOOKS; i++) webhook_keeper_free(k->keepers[i]);
     trust_maps_free(k->trust);
+    object_status_free(k->status);
     writer_free(k->writer);
     admit_server_free(k->admit);
     for (size_t i = 0; i < HOOKS; i++) {

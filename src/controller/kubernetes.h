@@ -7,6 +7,7 @@
 #include "kube/client.h"
 #include "mesh/settings.h"
 #include "net/loop.h"
+#include "store/store.h"
 
 struct kubernetes;
 struct kubernetes_options {
@@ -14,15 +15,17 @@ struct kubernetes_options {
     struct mailbox *mail;
     struct kube_client *client;
     struct issuer *issuer; /* of the webhooks' certificates */
+    struct sheet *sheet;
+    struct store *store;
     const struct controller_options *controller;
 };
 /* Everything in |opt| outlives it. */
 MUST struct kubernetes *kubernetes_new(const struct kubernetes_options *opt, struct err *err);
 /* Gives the lease back. NULL is fine. */
 void kubernetes_free(struct kubernetes *k);
-/* An object of the store came, changed or (NULL) went. */
+/* An object of the store, or what is said of it, came, changed or (NULL) went. */
 void kubernetes_object(struct kubernetes *k, enum kind kind, struct str key, const struct object *now);
-/* The settings of a revision; the same ones again cost a comparison. */
-void kubernetes_settings(struct kubernetes *k, const struct mesh_settings *settings);
+/* A revision is computed, with these settings: the webhooks get them, objects their status. */
+void kubernetes_settled(struct kubernetes *k, const struct mesh_settings *settings);
 /* "osm-injector.<ns>.svc" and "osm-validator.<ns>.svc": names of our servers, which nobody else may get. In |a|. */
 struct strs kubernetes_names(struct arena *a, const struct controller_options *opt);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/names.h"
 #include "controller/members.h"
 #include "controller/metrics.h"
 #include "controller/publish.h"
@@ -56,11 +57,21 @@ static void view_changed(struct pipeline *p, struct str workload, const struct p
     for (each(part, parts)) list_push(p->arena, &c->parts, str_dup(p->arena, *part));
 }
 
+static void diagnostics_changed(struct pipeline *p, const struct cell_change *c)
+{
+    struct str name, key;
+    enum kind k;
+    metrics_diagnostics(c->value);
+    key_split(c->key, &name, &key);
+    if (p->opt.on_object && kind_lookup(name, &k))
+        p->opt.on_object(p->opt.arg, k, key, store_peek(p->opt.store, k, key));
+}
+
 static void cell_changed(struct pipeline *p, const struct cell_change *c)
 {
     p->has_news = true;
     if (c->kind == &mesh_diag_cell)
-        metrics_diagnostics(c->value);
+        diagnostics_changed(p, c);
     else if (c->kind == &mesh_pod_cell)
         members_pod(p->members, c->key, c->value, p->arena, &p->next);
     else if (c->kind == &plan_view_cell)

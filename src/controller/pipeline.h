@@ -16,7 +16,8 @@ struct pipeline_options {
     struct store *store;
     struct xds_server *xds;
     const char *mesh; /* for the metrics: which namespaces are ours; lives on */
-    /* An object of the store changed, came (|now|) or went. NULL: nobody asks. */
+    /* An object of the store, or what is said of it (mesh/diag.h), came, changed or (|now| NULL) went. NULL: nobody
+     * asks. */
     void (*on_object)(void *arg, enum kind k, struct str key, const struct object *now);
     /* A revision is computed; its settings can be read. Called before anything of it leaves the process. */
     void (*on_settled)(void *arg, uint64_t revision);

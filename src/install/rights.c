@@ -53,25 +53,24 @@ static void bind(struct render *r, const char *kind, struct str ns, struct str n
     render_set(b, "subjects", subject(r));
 }
 
-/* Kinds that the mesh reads, by group; those with a status are reported on. */
+/* Kinds that the mesh reads, and whose status it writes, by group. */
 static void add_mesh_kinds(json_t *rules)
 {
     static const char *const group[] = {"config.openservicemesh.io", "policy.openservicemesh.io", "access.smi-spec.io",
                                         "specs.smi-spec.io", "split.smi-spec.io"};
     for (size_t g = 0; g < sizeof group / sizeof *group; g++) {
-        json_t *plurals = json_array();
+        json_t *plurals = json_array(), *statuses = json_array();
         for (int k = 0; k < KIND_COUNT; k++) {
             const struct kind_info *i = kind_info((enum kind)k);
-            if ((i->flags & KIND_MESH) && strcmp(i->group, group[g]) == 0)
-                json_array_append_new(plurals, json_string(i->plural));
+            if (!(i->flags & KIND_MESH) || strcmp(i->group, group[g]) != 0) continue;
+            json_array_append_new(plurals, json_string(i->plural));
+            json_array_append_new(statuses, json_sprintf("%s/status", i->plural));
         }
         json_array_append_new(rules, json_pack("{s:[s], s:o, s:o}", "apiGroups", group[g], "resources", plurals,
                                                "verbs", words("get list watch")));
+        json_array_append_new(rules, json_pack("{s:[s], s:o, s:o}", "apiGroups", group[g], "resources", statuses,
+                                               "verbs", words("update patch")));
     }
-    json_array_append_new(rules, rule("policy.openservicemesh.io",
-                                      "ingressbackends/status upstreamtrafficsettings/status telemetries/status",
-                                      "update patch"));
-    json_array_append_new(rules, rule("config.openservicemesh.io", "meshrootcertificates/status", "update patch"));
 }
 
 static void add_cluster_role(struct render *r, struct str name)

@@ -206,6 +206,10 @@ static json_t *version_json(const struct kind_info *i, size_t v)
     if (v) json_object_set_new(o, "deprecated", json_true());
     json_object_set_new(subresources, "status", json_object());
     json_object_set_new(o, "subresources", subresources);
+    json_object_set_new(o, "additionalPrinterColumns",
+                        json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "name", "Status", "type", "string", "jsonPath",
+                                  ".status.currentStatus", "name", "Age", "type", "date", "jsonPath",
+                                  ".metadata.creationTimestamp"));
     json_object_set_new(schema, "openAPIV3Schema", root_schema(i->table));
     json_object_set_new(o, "schema", schema);
     return o;

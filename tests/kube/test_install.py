@@ -207,6 +207,28 @@ def test_an_overwritten_ca_bundle_comes_back(installed, controllers):
     eventually(lambda: bundle(installed) == right, what="the right caBundle")
 
 
+def test_policies_say_what_became_of_them(installed, controllers):
+    ns = installed.namespace("status")  # joins the mesh when all is there: nobody serves the webhooks here
+    source = {"kind": "IPRange", "name": "10.0.0.0/8"}
+
+    def backend(name, service, source):
+        return {"apiVersion": "policy.openservicemesh.io/v1alpha1", "kind": "IngressBackend", "metadata": {"name": name, "namespace": ns},
+                "spec": {"backends": [{"name": service, "port": {"number": 80, "protocol": "http"}}], "sources": [source]}}
+
+    def status(name):
+        return (installed.get("ingressbackend", name, ns) or {}).get("status", {})
+
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": ns}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}
+    installed.apply(service, backend("good", "web", source), backend("bad", "web2", source))
+    installed.kubectl("label", "namespace", ns, "openservicemesh.io/monitored-by=osm")
+    eventually(lambda: status("good").get("currentStatus") == "committed", 30, lambda: status("good"))
+    eventually(lambda: status("bad").get("currentStatus") == "error", 30, lambda: status("bad"))
+    assert "web2" in status("bad")["reason"]
+    service["metadata"]["name"] = "web2"
+    installed.apply(service)
+    eventually(lambda: status("bad").get("currentStatus") == "committed", 30, lambda: status("bad"))
+
+
 # ---- certificates for tokens ----
 
 def csr(path):
