@@ -149,7 +149,8 @@ int verb_local(int argc, char **argv)
                           {"delete", local_delete},
                           {"logs", local_logs},
                           {"exec", local_exec},
-                          {"port-forward", local_port_forward}};
+                          {"port-forward", local_port_forward},
+                          {"node", local_node}};
     if (argc < 2) return fputs(help_all, stderr), 2;
     if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
         return fputs(help_all, stdout), 0;

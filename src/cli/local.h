@@ -14,6 +14,8 @@ int local_delete(int argc, char **argv);
 int local_logs(int argc, char **argv);
 int local_exec(int argc, char **argv);
 int local_port_forward(int argc, char **argv);
+/* Not in the help: for tests on Kubernetes. */
+int local_node(int argc, char **argv);
 
 /* {"op", "pod", "namespace", "container"}; a new reference. */
 json_t *local_request(const char *op, const struct local_pod *p);

@@ -1,8 +1,8 @@
 """One suite for every Kubernetes cluster: it needs a kubeconfig and nothing else.
 
 KUBECONFIG names the cluster. Without it the tests start the API server of tests/kube/apiserver. No test may assume
-which one it is on; what only ours can do is asked for by name (`cluster.needs(...)`) and skipped elsewhere. All changes
-are made by kubectl, so that they come as users make them."""
+which one it is on; one that needs more than an API says so (`cluster.needs_nodes()`) and is skipped where that is not
+there. All changes are made by kubectl, so that they come as users make them."""
 import ctypes
 import json
 import os
@@ -46,17 +46,18 @@ def start(command, log, **more):
 
 
 class Cluster:
-    """kubectl, and what tests say with it. |abilities| are those that not every cluster has."""
+    """kubectl, and what tests say with it."""
 
-    def __init__(self, kubeconfig, abilities=()):
-        self.abilities = set(abilities)
+    def __init__(self, kubeconfig):
         self.env = dict(os.environ, KUBECONFIG=str(kubeconfig))
         self.program = shutil.which("kubectl") or str(TOOLS / "kubectl")
         self.made = []
 
-    def needs(self, ability):
-        if ability not in self.abilities:
-            pytest.skip(f"this cluster has no {ability}")
+    def needs_nodes(self):
+        """For tests whose pods must run."""
+        ready = [n for n in self.get("nodes") if any(c["type"] == "Ready" and c["status"] == "True" for c in n["status"].get("conditions", []))]
+        if not ready:
+            pytest.skip("this cluster has no node that is ready")
 
     def run(self, *args, stdin=None, timeout=60):
         return subprocess.run([self.program, *args], env=self.env, text=True, errors="replace", input=stdin,
@@ -120,15 +121,40 @@ def own_network():
     if libc.unshare(CLONE_NEWNET) != 0:
         pytest.skip("needs root")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    subprocess.run(["ip", "address", "add", f"{POD_GATEWAY}/32", "dev", "lo"], check=True)
 
 
-def start_ours(path):
-    done = subprocess.run([SOURCE / "tests/kube/build"], text=True, stdout=subprocess.PIPE)
-    if done.returncode:
-        pytest.skip("the test API server could not be built")
-    own_network()
-    return start([str(TOOLS / "apiserver"), "--dir", str(path / "kube"), "--address", "0.0.0.0", "--advertise", POD_GATEWAY], path / "apiserver.log")
+def find_osm():
+    for path in (os.environ.get("OSM"), *(f"{build}/osm" for build in (os.environ.get("OSM_BUILD"), SOURCE / "build-asan", SOURCE / "build") if build)):
+        if path and Path(path).is_file():
+            return str(path)
+    return None
+
+
+class Ours:
+    """The test API server, and this machine as its node (`osm local node`)."""
+
+    def __init__(self, path):
+        if not find_osm():
+            pytest.skip("osm is not built")
+        if subprocess.run([SOURCE / "tests/kube/build"], stdout=subprocess.DEVNULL).returncode:
+            pytest.skip("the test API server could not be built")
+        own_network()
+        self.path = path
+        self.env = dict(os.environ, OSM_STATE=str(path / "node"), ASAN_OPTIONS="detect_leaks=0")
+        if (SOURCE / ".deps/envoy/envoy").is_file():
+            self.env.setdefault("ENVOY", str(SOURCE / ".deps/envoy/envoy"))
+        server = [str(TOOLS / "apiserver"), "--dir", str(path / "kube"), "--address", "0.0.0.0", "--advertise", POD_GATEWAY, "--runner", find_osm()]
+        self.server, self.kubeconfig = start(server, path / "apiserver.log", env=self.env)
+        node = [find_osm(), "local", "node", "--kubeconfig", self.kubeconfig, "--name", "local"]
+        self.node, line = start(node, path / "node.log", env=self.env)
+        while line and "is ready" not in line:
+            line = self.node.stdout.readline()
+        assert line, (path / "node.log").read_text()
+
+    def end(self):
+        for process in (self.node, self.server):
+            process.terminate()
+            process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -137,10 +163,9 @@ def whole_cluster(tmp_path_factory):
     if given:
         yield Cluster(given)
         return
-    process, kubeconfig = start_ours(tmp_path_factory.mktemp("cluster"))
-    yield Cluster(kubeconfig)
-    process.terminate()
-    process.wait()
+    ours = Ours(tmp_path_factory.mktemp("cluster"))
+    yield Cluster(ours.kubeconfig)
+    ours.end()
 
 
 @pytest.fixture

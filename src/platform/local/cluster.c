@@ -16,9 +16,14 @@ static void on_round(evutil_socket_t fd, short what, void *arg)
     if (c->ending) return;
     c->round_number++;
     made_round_begin(c->made);
-    cluster_namespaces(c);
-    cluster_bare_pods(c);
-    int64_t again = cluster_workloads(c);
+    int64_t again = 0;
+    if (c->node) {
+        cluster_node_round(c);
+    } else {
+        cluster_namespaces(c);
+        cluster_bare_pods(c);
+        again = cluster_workloads(c);
+    }
     cluster_drop_orphans(c);
     cluster_services(c);
     made_round_end(c->made);
@@ -53,12 +58,13 @@ static void on_batch(void *arg)
 
 static bool start_source(struct cluster *c, struct err *err)
 {
+    c->sheet = sheet_new();
+    c->store = store_new(c->sheet);
+    if (!c->opt.dir) return cluster_node_start(c, on_batch), true;
     struct file_source_options opt = {.dirs = {c->opt.dir, c->opt.state->secrets},
                                       .state_dir = c->opt.state->last_good,
                                       .on_batch = on_batch,
                                       .arg = c};
-    c->sheet = sheet_new();
-    c->store = store_new(c->sheet);
     c->source = file_source_new(c->opt.base, c->store, &opt, err);
     return c->source != NULL;
 }
@@ -72,6 +78,7 @@ struct cluster *cluster_new(const struct cluster_options *opt, struct err *err)
                                 .state = opt->state,
                                 .images = opt->images,
                                 .lookup = cluster_lookup(c),
+                                .tokens = {token_issue, (void *)(uintptr_t)opt->state->tokens},
                                 .osm = opt->osm,
                                 .envoy = opt->envoy,
                                 .hidden = opt->hidden,
@@ -96,6 +103,7 @@ void cluster_free(struct cluster *c)
     if (!c) return;
     cluster_pods_release(c);
     file_source_free(c->source);
+    node_free(c->node);
     if (c->store) store_free(c->store);
     if (c->sheet) sheet_free(c->sheet);
     dns_free(c->dns);

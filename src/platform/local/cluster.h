@@ -7,6 +7,7 @@
 #include "platform/local/dns.h"
 #include "platform/local/made.h"
 #include "platform/local/nft.h"
+#include "platform/local/node.h"
 #include "platform/local/pod.h"
 #include "platform/local/workload.h"
 #include "source/source.h"
@@ -14,7 +15,9 @@
 struct cluster_options {
     struct event_base *base;
     const struct state *state;
-    const char *dir; /* the user's folder */
+    const char *dir;            /* the user's folder; NULL: this is the node of an API, below */
+    const char *node;           /* its name */
+    struct kube_client *client; /* the API */
     const struct image_table *images;
     struct strs no_mesh;     /* namespaces that, undeclared, are not in the mesh */
     const char *osm, *envoy; /* programs of the sidecar */
@@ -41,7 +44,8 @@ struct cluster {
     struct pod_host host;
     struct sheet *sheet;
     struct store *store;
-    struct file_source *source;
+    struct file_source *source; /* NULL: |node| */
+    struct local_node *node;
     struct made *made;
     struct dns *dns;
     struct nft_loader *nft;
@@ -75,6 +79,8 @@ struct pod_plan {
 };
 /* Injects and starts a pod, or notes why it cannot be. */
 void cluster_make_pod(struct cluster *c, const struct pod_plan *plan);
+/* Starts it as the document says. No entry of that name is there. */
+void cluster_start_pod(struct cluster *c, const struct pod_plan *plan);
 /* Pods of the manifests themselves. */
 void cluster_bare_pods(struct cluster *c);
 /* Pods whose owner is gone; refusals that no longer are. */
@@ -83,6 +89,12 @@ void cluster_pods_release(struct cluster *c);
 struct lookup cluster_lookup(struct cluster *c);
 void cluster_pod_changed(void *cluster, struct pod *p);
 void cluster_pod_gone(void *cluster, struct pod *p);
+
+/* ---- cluster_node.c: the pods of an API's node ---- */
+void cluster_node_start(struct cluster *c, void (*on_batch)(void *cluster));
+void cluster_node_round(struct cluster *c);
+/* Is all there that the first round needs? */
+bool cluster_is_up(const struct cluster *c);
 
 /* ---- cluster_workloads.c ---- */
 /* Seconds until it wants to be called again; 0: no wish. */

@@ -76,6 +76,7 @@ void cluster_pod_changed(void *cluster, struct pod *p)
     struct cluster *c = cluster;
     struct entry *e = map_get(&c->entries, pod_key(p));
     made_copy(c->made, KIND_POD, e->ns, e->name, pod_document(p));
+    if (c->node) node_report(c->node, pod_document(p));
     if (e->was_ready != pod_is_ready(p)) {
         e->was_ready = !e->was_ready;
         tell(c, e, e->was_ready ? "is ready" : "is not ready");
@@ -89,6 +90,7 @@ void cluster_pod_gone(void *cluster, struct pod *p)
     struct entry *e = map_get(&c->entries, pod_key(p));
     unsigned n = pod_number(p);
     if (n != NET_HOST) c->used[n / 8] &= (unsigned char)~(1u << n % 8);
+    if (c->node) node_gone(c->node, e->ns, e->name, doc_text(pod_document(p), "metadata.uid"));
     pod_free(p);
     tell(c, e, "is gone");
     entry_drop(c, e);
@@ -255,8 +257,13 @@ void cluster_make_pod(struct cluster *c, const struct pod_plan *plan)
     if (e && e->pod) return json_decref(plan->doc);
     if (!complete(c, plan, &err)) return refuse(c, plan, &err);
     if (e) entry_drop(c, e);
+    cluster_start_pod(c, plan);
+}
+
+void cluster_start_pod(struct cluster *c, const struct pod_plan *plan)
+{
     unsigned number = doc_flag(plan->doc, "spec.hostNetwork", false) ? NET_HOST : take_number(c);
-    e = entry_new(c, plan);
+    struct entry *e = entry_new(c, plan);
     e->pod = pod_new(&c->host, plan->doc, number);
     pod_advance(e->pod);
 }

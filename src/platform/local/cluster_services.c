@@ -129,7 +129,7 @@ static void make_slices(struct cluster *c, struct service *s, struct endpoint_po
 
 static void json_drop(void *j) { json_decref(j); }
 
-/* Slices made by hand, for Services without a selector. */
+/* Slices made by hand, for Services without a selector; an API has all of them. */
 static void find_slices(struct cluster *c, struct services all, struct arena *a)
 {
     struct strs keys = store_keys(c->store, KIND_ENDPOINT_SLICE, a);
@@ -204,7 +204,7 @@ void cluster_services(struct cluster *c)
     give_addresses(c, all, a);
     struct endpoint_pods pods = pods_of(c, a);
     for (each(s, all))
-        if (s->body->spec.selector.n) make_slices(c, s, pods, a);
+        if (s->body->spec.selector.n && !c->node) make_slices(c, s, pods, a);
     find_slices(c, all, a);
     publish_names(c, all, pods);
     publish_rules(c, all, a);

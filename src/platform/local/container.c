@@ -118,7 +118,8 @@ static bool env_has(struct strs env, struct str start)
 bool container_process(struct container *c, struct arena *a, struct process_spec *out, struct err *err)
 {
     const struct image *image = image_of(c);
-    struct env_input in = {.pod = c->pod->doc, .container = c->spec, .lookup = c->pod->host->lookup};
+    struct env_input in = {
+        .pod = c->pod->doc, .container = c->spec, .lookup = c->pod->host->lookup, .host = c->pod->host->env};
     struct strs env, more = {0};
     if (image) in.image = image->env;
     if (container_is_ours(c)) in.image = (struct kvs){own_env, sizeof own_env / sizeof *own_env};

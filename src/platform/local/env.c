@@ -209,6 +209,7 @@ bool env_build(const struct env_input *in, struct arena *a, struct strs *out, st
     json_t *item;
     set(a, &vars, S("PATH"), S("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
     set(a, &vars, S("HOSTNAME"), doc_text(in->pod, "metadata.name"));
+    for (each(kv, in->host)) set(a, &vars, kv->key, kv->value);
     for (each(kv, in->image)) set(a, &vars, kv->key, kv->value);
     json_array_foreach(doc_at(in->container, "envFrom"), i, item) if (!from_all(in, item, a, &vars, err)) return false;
     json_array_foreach(doc_at(in->container, "env"), i, item)

@@ -12,6 +12,7 @@ struct lookup {
 struct env_input {
     const json_t *pod; /* with metadata and status.podIP */
     const json_t *container;
+    struct kvs host;  /* variables of every container, below the image's */
     struct kvs image; /* the image's variables, below the manifest's */
     struct lookup lookup;
 };

@@ -3,9 +3,10 @@
 #include "platform/local/state.h"
 
 struct local_options {
-    const char *dir;    /* the user's folder */
-    const char *images; /* image table; NULL: none */
-    const char *state;  /* --state; NULL: the default */
+    const char *dir;               /* the user's folder; NULL: a node of the API of |kubeconfig| */
+    const char *kubeconfig, *node; /* absolute path; the node's name */
+    const char *images;            /* image table; NULL: none */
+    const char *state;             /* --state; NULL: the default */
     struct strs no_mesh;
     int64_t duration_ns;      /* end after so long; 0: never */
     bool detach;              /* return when the mesh is up */

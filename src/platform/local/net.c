@@ -68,7 +68,7 @@ static bool address_add(struct nl_sock *s, int index, const char *cidr, struct e
     rc = rtnl_addr_add(s, addr, 0);
     rtnl_addr_put(addr);
     nl_addr_put(local);
-    return rc == 0 || nl_fail(err, rc, "cannot add an address");
+    return rc == 0 || rc == -NLE_EXIST || nl_fail(err, rc, "cannot add an address");
 }
 
 /* |gateway| NULL: the destination is on the link itself. */

@@ -104,7 +104,7 @@ static struct volume_input volume_input(const struct pod *p, struct arena *a)
     return (struct volume_input){.pod = p->doc,
                                  .dir = str_fmt(a, "%s/volumes", p->dir).p,
                                  .claims = p->host->state->claims,
-                                 .tokens = p->host->state->tokens,
+                                 .tokens = p->host->tokens,
                                  .lookup = p->host->lookup,
                                  .now = clock_unix_s()};
 }

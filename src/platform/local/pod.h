@@ -19,6 +19,8 @@ struct pod_host {
     const struct state *state;
     const struct image_table *images;
     struct lookup lookup;
+    struct token_issuer tokens;
+    struct kvs env;                            /* of every container, below what its image and manifest say */
     const char *osm;                           /* this program, for the sidecar's containers */
     const char *envoy;                         /* likewise; NULL: none found */
     struct strs hidden;                        /* directories no pod may see */

@@ -28,6 +28,7 @@ struct supervisor {
     const struct supervisor_options *opt;
     struct event_base *base;
     struct image_table images;
+    struct kube_client *client;
     struct cluster *cluster;
     struct control *control;
     struct outward *outward;
@@ -202,14 +203,20 @@ static bool open_log(const struct state *st, struct err *err)
 
 static struct event *timer(struct supervisor *s, event_callback_fn fn) { return evtimer_new(s->base, fn, s); }
 
+static void say_ready(struct supervisor *s)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    say(s, s->opt->dir ? "READY" : str_fmt(a, "node %s is ready; Ctrl-C ends it", s->opt->local->node).p);
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct supervisor *s = arg;
-    if (s->cluster->round_number == 0)
-        event_active(s->ready, EV_TIMEOUT, 0);
+    if (!cluster_is_up(s->cluster))
+        event_add(s->ready, &(struct timeval){.tv_usec = 5000});
     else
-        say(s, "READY");
+        say_ready(s);
 }
 
 static bool start_loop(struct supervisor *s, struct arena *a, struct err *err)
@@ -230,6 +237,15 @@ static bool start_loop(struct supervisor *s, struct arena *a, struct err *err)
     return s->controller_log != NULL;
 }
 
+/* The API whose node this is. */
+static struct kube_client *api_client(struct supervisor *s, struct arena *a, struct err *err)
+{
+    struct kube_config config;
+    struct kube_config_options opt = {.kubeconfig = s->opt->local->kubeconfig};
+    if (!kube_config_load(&opt, a, &config, err)) return NULL;
+    return s->client = kube_client_new(s->base, &config, err);
+}
+
 static bool start_cluster(struct supervisor *s, struct arena *a, struct err *err)
 {
     const struct supervisor_options *o = s->opt;
@@ -239,6 +255,7 @@ static bool start_cluster(struct supervisor *s, struct arena *a, struct err *err
     struct cluster_options opt = {.base = s->base,
                                   .state = o->state,
                                   .dir = o->dir,
+                                  .node = o->local->node,
                                   .images = &s->images,
                                   .no_mesh = o->local->no_mesh,
                                   .osm = o->osm,
@@ -247,6 +264,7 @@ static bool start_cluster(struct supervisor *s, struct arena *a, struct err *err
                                   .tell = on_tell,
                                   .arg = s};
     if (o->images && !image_table_read(o->images, a, &s->images, err)) return false;
+    if (!o->dir && !(opt.client = api_client(s, a, err))) return false;
     s->cluster = cluster_new(&opt, err);
     if (!s->cluster || o->host_net < 0) return s->cluster != NULL;
     s->outward = outward_new(s->base, o->host_net, err);
@@ -263,14 +281,14 @@ static bool start(struct supervisor *s, struct arena *a, struct err *err)
     struct control_options opt = {.base = s->base,
                                   .cluster = s->cluster,
                                   .path = s->opt->state->control,
-                                  .dir = s->opt->dir,
+                                  .dir = s->opt->dir ? s->opt->dir : "",
                                   .logs = s->opt->state->logs,
                                   .host_pid = atoi(pid),
                                   .down = end,
                                   .arg = s};
     s->control = control_new(&opt, err);
     if (!s->control) return false;
-    start_controller(s);
+    if (s->opt->dir) start_controller(s);
     event_active(s->ready, EV_TIMEOUT, 0);
     int64_t ns = s->opt->local->duration_ns;
     if (ns) event_add(s->over, &(struct timeval){.tv_sec = ns / 1000000000, .tv_usec = ns % 1000000000 / 1000});

@@ -5,7 +5,7 @@
 struct supervisor_options {
     const struct local_options *local;
     struct state *state; /* prepared */
-    const char *dir;     /* absolute */
+    const char *dir;     /* absolute; NULL: the node of an API */
     const char *osm, *envoy;
     const char *images;
     int progress; /* lines for people; "READY" once the first round is done */

@@ -16,9 +16,11 @@ static struct str hex(struct arena *a, const unsigned char *bytes, size_t n)
     return str_make(out, 2 * n);
 }
 
-bool token_issue(const char *dir, const struct token_claims *claims, struct arena *a, struct str *text,
-                 struct str *file, struct err *err)
+bool token_issue(void *arg, const struct token_claims *claims, struct arena *a, struct str *text, struct str *file,
+                 struct err *err)
 {
+    const char *dir = arg;
+    struct str audience = claims->audience.n ? claims->audience : S("https://kubernetes.default.svc");
     unsigned char secret[32], digest[EVP_MAX_MD_SIZE];
     unsigned int n;
     if (RAND_bytes(secret, sizeof secret) != 1) return err_set(err, "no random bytes for a token");
@@ -28,6 +30,6 @@ bool token_issue(const char *dir, const struct token_claims *claims, struct aren
     json_t *doc SCOPED_JSON =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "namespace", doc_str(claims->ns), "serviceAccount",
                   doc_str(claims->account), "pod", doc_str(claims->pod), "uid", doc_str(claims->uid), "audience",
-                  doc_str(claims->audience), "expires", (json_int_t)claims->expires);
+                  doc_str(audience), "expires", (json_int_t)claims->expires);
     return file_write_atomic(file->p, doc_line(a, doc), 0600, err);
 }

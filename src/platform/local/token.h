@@ -7,10 +7,19 @@
 #include "base/err.h"
 
 struct token_claims {
-    struct str ns, account, pod, uid, audience;
-    int64_t expires; /* unix seconds */
+    struct str ns, account, pod, uid;
+    struct str audience; /* empty: the API server */
+    int64_t expires;     /* unix seconds */
 };
 
-/* Makes a token known below |dir|. |text| is the token, |file| the path that forgets it when removed; both in |a|. */
-MUST bool token_issue(const char *dir, const struct token_claims *claims, struct arena *a, struct str *text,
-                      struct str *file, struct err *err);
+/* Who issues the tokens of pods: token_issue on one machine, the API where this is its node. */
+struct token_issuer {
+    bool (*issue)(void *arg, const struct token_claims *claims, struct arena *a, struct str *text, struct str *file,
+                  struct err *err);
+    void *arg;
+};
+
+/* An issuer's function. |arg| is a directory (const char *) below which the token is made known. |text| is the token,
+ * |file| the path that forgets it when removed (empty: none); both in |a|. */
+MUST bool token_issue(void *arg, const struct token_claims *claims, struct arena *a, struct str *text, struct str *file,
+                      struct err *err);

@@ -1,7 +1,9 @@
 /* up.c - starting and ending the supervisor, seen from the host. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -73,7 +75,9 @@ static bool check_machine(struct arena *a, struct err *err)
 
 static pid_t in_new_world(const struct supervisor_options *opt, struct err *err)
 {
-    struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
+    /* A node's pods are reached by its API, so their links are where it was started. */
+    uint64_t net = opt->dir ? CLONE_NEWNET : 0;
+    struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS | net | CLONE_NEWIPC | CLONE_NEWUTS,
                               .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) _exit(supervisor_run(opt));
@@ -142,6 +146,18 @@ static bool run(struct supervisor_options *opt, int ends[4], struct err *err)
     return ok;
 }
 
+/* Does the network namespace lead anywhere but to pods? */
+static bool is_machines_network(void)
+{
+    struct ifaddrs *all, *i;
+    bool found = false;
+    if (getifaddrs(&all) < 0) return true;
+    for (i = all; i; i = i->ifa_next)
+        found |= (i->ifa_flags & IFF_UP) && !(i->ifa_flags & IFF_LOOPBACK) && strncmp(i->ifa_name, "pod", 3) != 0;
+    freeifaddrs(all);
+    return found;
+}
+
 bool local_up(const struct local_options *opt, struct err *err)
 {
     struct arena *a SCOPED_ARENA = arena_new();
@@ -152,8 +168,11 @@ bool local_up(const struct local_options *opt, struct err *err)
     struct stat st;
     int ends[4];
     if (!check_machine(a, err)) return false;
-    o.dir = real(a, opt->dir);
-    if (!o.dir || stat(o.dir, &st) < 0 || !S_ISDIR(st.st_mode)) return err_set(err, "there is no folder %s", opt->dir);
+    o.dir = opt->dir ? real(a, opt->dir) : NULL;
+    if (opt->dir && (!o.dir || stat(o.dir, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return err_set(err, "there is no folder %s", opt->dir);
+    if (!opt->dir && is_machines_network())
+        return err_set(err, "a node makes links and rules in the network it is started in; try: unshare --net");
     o.images = opt->images ? real(a, opt->images) : NULL;
     if (opt->images && !o.images) return err_set(err, "there is no image table %s", opt->images);
     o.envoy = find_envoy(a, o.osm);

@@ -103,10 +103,10 @@ static bool put_token(struct build *b, const json_t *source, struct err *err)
                                   .account = account.n ? account : S("default"),
                                   .pod = doc_text(b->in->pod, "metadata.name"),
                                   .uid = doc_text(b->in->pod, "metadata.uid"),
-                                  .audience = audience.n ? audience : S("https://kubernetes.default.svc"),
+                                  .audience = audience,
                                   .expires = b->in->now + life};
-    if (!token_issue(b->in->tokens, &claims, b->a, &text, &file, err)) return false;
-    list_push(b->a, &b->out->token_files, file);
+    if (!b->in->tokens.issue(b->in->tokens.arg, &claims, b->a, &text, &file, err)) return false;
+    if (file.n) list_push(b->a, &b->out->token_files, file);
     int64_t refresh = b->in->now + life * 8 / 10;
     if (!b->out->refresh || refresh < b->out->refresh) b->out->refresh = refresh;
     return put_file(b, doc_text(source, "path"), text, b->mode, err);

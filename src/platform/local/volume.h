@@ -13,7 +13,7 @@ struct volume_input {
     const json_t *pod;  /* with metadata and status.podIP */
     const char *dir;    /* own directory of the pod; gets one directory per volume */
     const char *claims; /* kept directory of all claims */
-    const char *tokens; /* see token.h */
+    struct token_issuer tokens;
     struct lookup lookup;
     int64_t now;      /* unix seconds */
     bool keep_tokens; /* tokens were issued before and stay as they are */

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -27,6 +28,10 @@ func (w *wiring) begin(hook context.Context, o *options, roots string) error {
 		}
 	}
 	if err := makeRoles(hook, w.client); err != nil {
+		return err
+	}
+	cidr := &networkingv1.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}, Spec: networkingv1.ServiceCIDRSpec{CIDRs: []string{serviceRange.String()}}}
+	if _, err := w.client.NetworkingV1().ServiceCIDRs().Create(hook, cidr, metav1.CreateOptions{}); ignoreExisting(err) != nil {
 		return err
 	}
 	if err := w.makeService(hook, o); err != nil {

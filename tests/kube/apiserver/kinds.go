@@ -80,6 +80,7 @@ var kinds = []kind{
 	{network, "ingresses", "ingress", []string{"ing"}, &networkingv1.Ingress{}, &networkingv1.IngressList{}, namespaced, hasStatus},
 	{network, "ingressclasses", "ingressclass", nil, &networkingv1.IngressClass{}, &networkingv1.IngressClassList{}, clusterWide, noStatus},
 	{network, "networkpolicies", "networkpolicy", []string{"netpol"}, &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicyList{}, namespaced, noStatus},
+	{network, "servicecidrs", "servicecidr", nil, &networkingv1.ServiceCIDR{}, &networkingv1.ServiceCIDRList{}, clusterWide, hasStatus},
 	{rbac, "roles", "role", nil, &rbacv1.Role{}, &rbacv1.RoleList{}, namespaced, noStatus},
 	{rbac, "rolebindings", "rolebinding", nil, &rbacv1.RoleBinding{}, &rbacv1.RoleBindingList{}, namespaced, noStatus},
 	{rbac, "clusterroles", "clusterrole", nil, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleList{}, clusterWide, noStatus},

@@ -156,7 +156,7 @@ static void volumes_follow_their_objects_and_keep_within_themselves(void **state
         "{\"sources\":[{\"serviceAccountToken\":{\"path\":\"token\",\"expirationSeconds\":100}}]}}]}}",
         0, NULL);
     struct volume_input in = {
-        .pod = pod, .dir = dir, .tokens = dir, .claims = dir, .lookup = {find, &value}, .now = 1000};
+        .pod = pod, .dir = dir, .tokens = {token_issue, dir}, .claims = dir, .lookup = {find, &value}, .now = 1000};
     assert_true(volumes_prepare(&in, a, &v, &err));
     assert_true(str_is(text_of(a, "c/d/f"), "one"));
     assert_int_equal(v.refresh, 1080);
