@@ -34,7 +34,7 @@ type controllers struct {
 
 var everything = labels.Everything()
 
-const workers = 4
+const workers = 16 // emptying a namespace may wait for storage of kinds that have just come
 
 func newControllers(client kubernetes.Interface, dynamic dynamic.Interface, factory informers.SharedInformerFactory, events record.EventRecorder, roots string) *controllers {
 	c := &controllers{client: client, dynamic: dynamic, informers: factory, events: events, roots: roots}

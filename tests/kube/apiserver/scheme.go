@@ -63,7 +63,7 @@ func buildScheme() error {
 	}
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	addDefaults(scheme)
-	return nil
+	return addEvents(scheme)
 }
 
 // hub registers a type under the version that the generic storage converts to: here it is the same type, so that

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	noop "go.opentelemetry.io/otel/trace/noop"
+	eventsv1 "k8s.io/api/events/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
 	crdserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -236,6 +237,9 @@ func (w *wiring) assemble() (*genericapiserver.GenericAPIServer, error) {
 			return nil, err
 		}
 		add(k.version, served)
+		if k.plural == "events" {
+			add(eventsv1.SchemeGroupVersion, served)
+		}
 	}
 	add(schema.GroupVersion{Group: "authentication.k8s.io", Version: "v1"}, map[string]rest.Storage{"tokenreviews": tokenReviews(w.known)})
 	add(schema.GroupVersion{Group: "authorization.k8s.io", Version: "v1"}, accessReviews(w.config.Authorization.Authorizer))
