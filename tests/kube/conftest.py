@@ -130,6 +130,23 @@ def find_osm():
     return None
 
 
+# What stands for images on our node; on a full cluster they must be ones that it can pull.
+IMAGE = os.environ.get("OSM_IMAGE", "osm-test/osm:1")
+DEMO_IMAGE = os.environ.get("OSM_DEMO_IMAGE", "osm-demo/bookstore:1")
+
+
+def image_table(path):
+    """Our own programs laid over this machine's root; every other image is that root alone."""
+    programs = path / "image/usr/local/bin"
+    programs.mkdir(parents=True)
+    shutil.copy(find_osm(), programs / "osm")
+    demo = Path(find_osm()).parent / "demo/image"
+    layers = [{"match": "osm-test/*", "layer": str(path / "image")}, *([{"match": "osm-demo/*", "layer": str(demo)}] if demo.is_dir() else [])]
+    table = path / "images.yaml"
+    table.write_text(json.dumps({"images": layers}))
+    return str(table)
+
+
 class Ours:
     """The test API server, and this machine as its node (`osm local node`)."""
 
@@ -145,7 +162,7 @@ class Ours:
             self.env.setdefault("ENVOY", str(SOURCE / ".deps/envoy/envoy"))
         server = [str(TOOLS / "apiserver"), "--dir", str(path / "kube"), "--address", "0.0.0.0", "--advertise", POD_GATEWAY, "--runner", find_osm()]
         self.server, self.kubeconfig = start(server, path / "apiserver.log", env=self.env)
-        node = [find_osm(), "local", "node", "--kubeconfig", self.kubeconfig, "--name", "local"]
+        node = [find_osm(), "local", "node", "--kubeconfig", self.kubeconfig, "--name", "local", "--images", image_table(path)]
         self.node, line = start(node, path / "node.log", env=self.env)
         while line and "is ready" not in line:
             line = self.node.stdout.readline()
@@ -166,6 +183,23 @@ def whole_cluster(tmp_path_factory):
     ours = Ours(tmp_path_factory.mktemp("cluster"))
     yield Cluster(ours.kubeconfig)
     ours.end()
+
+
+def osm(cluster, *args, timeout=120):
+    return subprocess.run([find_osm(), *args], env=cluster.env, text=True, capture_output=True, timeout=timeout)
+
+
+@pytest.fixture(scope="session")
+def mesh(whole_cluster):
+    """The cluster with the control plane installed in osm-system."""
+    whole_cluster.needs_nodes()
+    if os.environ.get("KUBECONFIG") and "OSM_IMAGE" not in os.environ:
+        pytest.skip("OSM_IMAGE names an image of osm that this cluster can pull")
+    done = osm(whole_cluster, "install", "--image", IMAGE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield whole_cluster
+    done = osm(whole_cluster, "uninstall", "mesh", "-f", "--delete-cluster-wide-resources")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
