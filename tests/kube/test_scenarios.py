@@ -75,7 +75,7 @@ def test_client_server_connectivity_and_smi_traffic_target(world):
     docs = world.allow("client", "server", "/index.*")
     world.becomes("client", "server", 200)
     assert world.call("client", "server", "/other")[0] == 403
-    assert world.call("server", "client") [0] == 0, "nothing lets the server call"
+    assert world.call("server", "client")[0] == 0, "nothing lets the server call"
     world.mesh.delete(*docs)
     world.becomes("client", "server", 0)
 
