@@ -189,17 +189,18 @@ def osm(cluster, *args, timeout=120):
     return subprocess.run([find_osm(), *args], env=cluster.env, text=True, capture_output=True, timeout=timeout)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mesh(whole_cluster):
-    """The cluster with the control plane installed in osm-system."""
+    """The cluster with the control plane installed in osm-system; uninstalled when the module is done."""
     whole_cluster.needs_nodes()
     if os.environ.get("KUBECONFIG") and "OSM_IMAGE" not in os.environ:
         pytest.skip("OSM_IMAGE names an image of osm that this cluster can pull")
     done = osm(whole_cluster, "install", "--image", IMAGE)
     assert done.returncode == 0, done.stdout + done.stderr
     yield whole_cluster
-    done = osm(whole_cluster, "uninstall", "mesh", "-f", "--delete-cluster-wide-resources")
+    done = osm(whole_cluster, "uninstall", "mesh", "-f", "--delete-namespace")
     assert done.returncode == 0, done.stdout + done.stderr
+    whole_cluster.wait("namespace/osm-system", "delete")
 
 
 @pytest.fixture
