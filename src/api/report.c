@@ -139,7 +139,10 @@ static void object_diags(const struct report_input *in, enum kind k, struct str 
     if (!l || !o) return;
     struct str where = o->file.n ? str_fmt(a, "%.*s:%u", STR_FMT(o->file), o->line) : STR_NULL;
     for (each(d, l->diags))
-        add_diag(all, &(struct source_problem){(int)d->code, where, d->object, d->text, d->is_error});
+        add_diag(
+            all,
+            &(struct source_problem){
+                .code = (int)d->code, .where = where, .object = d->object, .text = d->text, .is_error = d->is_error});
 }
 
 static json_t *diagnostics_json(const struct report_input *in)
@@ -154,7 +157,8 @@ static json_t *diagnostics_json(const struct report_input *in)
     for (each(r, in->xds->refusals)) {
         struct str text = str_fmt(a, "the Envoy of %.*s refuses %.*s %.*s: %.*s", STR_FMT(r->node),
                                   STR_FMT(r->type_name), STR_FMT(r->resource), STR_FMT(r->text));
-        add_diag(all, &(struct source_problem){E_PROXY_REFUSED, STR_NULL, r->origin, text, true});
+        add_diag(all, &(struct source_problem){
+                          .code = E_PROXY_REFUSED, .object = r->origin, .text = text, .is_error = true});
     }
     return all;
 }

@@ -71,10 +71,11 @@ static const struct errcode table[] = {
     {4016, "unusable CA", "The CA that should sign cannot be used: no certificate, no key, or ended."},
     {4017, "certificate not renewed", "A certificate could not be renewed and goes on until it ends."},
     {4018, "bootstrap secret not updated", "The Secret with a proxy's first certificate could not be updated."},
-    {4019, "roles of root certificates clash",
+    {E_ROOT_ROLES, "roles of root certificates clash",
      "The roles of the MeshRootCertificates do not fit together: exactly one must be active, or two during a "
      "rotation."},
-    {4020, "too many root certificates", "More than two MeshRootCertificates are in use; set the others to inactive."},
+    {E_ROOTS_MANY, "too many root certificates",
+     "More than two MeshRootCertificates are in use; set the others to inactive."},
     {4100, "wrong message inside", "A message within the controller was not of the expected kind."},
     {4150, "MeshConfig not watched",
      "The MeshConfig could not be watched. Check that its definition is installed and may be read."},

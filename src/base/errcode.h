@@ -18,6 +18,8 @@ enum {
     E_NO_MATCHES = 2006,
     E_SOURCE_KIND = 2011,
     E_DESTINATION_KIND = 2010,
+    E_ROOT_ROLES = 4019, /* roles of MeshRootCertificates that do not fit together */
+    E_ROOTS_MANY = 4020,
     E_BAD_OBJECT = 8000, /* an object does not decode or validate; it counts as absent */
     E_BAD_FILE = 8001,   /* a file does not parse; its last good text stays in force */
     E_DUPLICATE = 8002,  /* the same object twice; the first stays */

@@ -27,6 +27,7 @@ int verb_local(int argc, char **argv);
 int verb_mesh(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
 int verb_namespace(int argc, char **argv);
+int verb_validate(int argc, char **argv);
 int verb_proxy(int argc, char **argv);
 int verb_policy(int argc, char **argv);
 int verb_verify(int argc, char **argv);

@@ -15,6 +15,7 @@ const struct verb verbs[] = {
      false},
     {"verify", "ingress --from … --to-…", "may a caller outside the mesh call a pod, and which IngressBackend decides",
      verb_verify, false},
+    {"validate", "-f FILE|DIR", "what is wrong with manifests, before they are applied", verb_validate, false},
     {"proxy", "get QUERY POD", "ask a pod's Envoy: config_dump, clusters, stats, certs, ready", verb_proxy, false},
     {"mesh", "list", "the meshes here", verb_mesh, false},
     {"metrics", "enable|disable", "whether Prometheus asks a namespace's sidecars", verb_metrics, false},

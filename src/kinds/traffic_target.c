@@ -36,3 +36,11 @@ static const struct cel_rule cel[] = {
 const struct table traffic_target_table =
     TABLE("TrafficTarget", struct traffic_target, fields, .flags = TABLE_STRICT, .rules = cel,
           .doc = "Allows some identities to make some calls to another.");
+
+struct str traffic_target_misplaced(const struct object *o, struct arena *a)
+{
+    struct str ns = traffic_target_of(o)->spec.destination.ns;
+    if (str_eq(ns, o->meta.ns)) return STR_NULL;
+    return str_fmt(a, "its destination is in namespace \"%.*s\": a target counts only in its destination's namespace",
+                   STR_FMT(ns));
+}

@@ -17,3 +17,6 @@ struct traffic_target {
     struct traffic_target_spec spec;
 };
 KIND_ACCESSOR(traffic_target, KIND_TRAFFIC_TARGET);
+/* A target stands in the namespace of its destination, so that nobody opens somebody else's. The sentence that says
+ * that |o| does not, in |a|; empty when it does. */
+struct str traffic_target_misplaced(const struct object *o, struct arena *a);

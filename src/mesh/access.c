@@ -54,14 +54,13 @@ static void check_account(struct resolving *r, struct str key)
 static bool resolve_destination(struct resolving *r)
 {
     const struct subject *d = &r->spec->destination;
+    struct str misplaced = traffic_target_misplaced(r->o, r->a);
     r->out->destination = key_of(r->a, d->ns, d->name);
     if (!str_is(d->kind, "ServiceAccount"))
         diag_error(r->a, &r->out->diags, E_DESTINATION_KIND,
                    "its destination is a %.*s: only a ServiceAccount can be one", STR_FMT(d->kind));
-    else if (!str_eq(d->ns, r->o->meta.ns))
-        diag_error(r->a, &r->out->diags, E_TARGET_NAMESPACE,
-                   "its destination is in namespace \"%.*s\": a target counts only in its destination's namespace",
-                   STR_FMT(d->ns));
+    else if (misplaced.n)
+        diag_error(r->a, &r->out->diags, E_TARGET_NAMESPACE, "%.*s", STR_FMT(misplaced));
     else {
         check_account(r, r->out->destination);
         return true;

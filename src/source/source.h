@@ -12,6 +12,7 @@ struct source_problem {
     int code;          /* errcode.h */
     struct str where;  /* "demo/app.yaml:3:7" */
     struct str object; /* title, or empty */
+    struct str path;   /* "spec.rules[0].name" when it is about one field of an object; |text| begins with it */
     struct str text;
     bool is_error;
 };
@@ -53,6 +54,11 @@ void file_source_catch_up(struct file_source *f);
 /* What is wrong now, by folder and file; borrowed until the next batch. Includes the warnings of decoded objects.
  * O(all objects) once per batch. */
 struct source_problems file_source_problems(const struct file_source *f);
+
+/* Reads files and folders once into |store|, for who judges them: same texts, problems (in |a|) and precedence as one
+ * followed folder has, but a text or object with errors is absent. "-" is standard input. What cannot be read is a
+ * problem (E8001). */
+struct source_problems file_read_once(struct strs paths, struct store *store, struct arena *a);
 
 /* ---- Kubernetes ---- */
 

@@ -1,7 +1,8 @@
 /* internal.h - the file source's parts. Private to src/source/file.
  *
  * watch.c says which paths may have changed, read.c makes objects and problems of one text, claims.c decides which
- * file's object is in the store, keep.c keeps last good texts, source.c ties them together in batches. */
+ * file's object is in the store, list.c what is wrong, keep.c keeps last good texts, source.c ties them together in
+ * batches; once.c reads without following. */
 #pragma once
 #include "base/buf.h"
 #include "base/file.h"
@@ -58,6 +59,10 @@ void lost_replace(struct reading *r, const struct file_objects *before, const ch
  * added to |out|, and true is returned. */
 bool lost_mesh_config(struct str text, const char *path, struct file_objects *out);
 void add_problem(struct arena *a, struct source_problems *l, struct source_problem p);
+/* |err| says why |path| cannot be read. */
+void add_unreadable(struct arena *a, struct source_problems *l, const char *path, const struct err *err);
+/* Appends the text of a regular file; any other is refused unopened, since a pipe would block. */
+MUST bool document_read(const char *path, struct buf *out, struct err *err);
 
 /* ---- claims.c: who has which object ---- */
 struct claims {
@@ -68,6 +73,10 @@ void claims_replace(struct claims *c, struct store *store, struct doc *d, struct
 /* The document that holds |o| against |d|'s claim in the same folder, and its line; NULL when |o| stands. */
 const struct doc *claims_winner(const struct claims *c, const struct doc *d, const struct object *o, uint32_t *line);
 void claims_release(struct claims *c);
+
+/* ---- list.c: what is wrong with a document ---- */
+/* Appends, in |a|: the problems of its text, then by object that another holds instead, and its own warnings. */
+void list_doc(const struct claims *c, const struct doc *d, struct arena *a, struct source_problems *out);
 
 /* ---- keep.c: last good texts on disk ---- */
 struct keep {

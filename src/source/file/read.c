@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "source/file/internal.h"
 
@@ -14,6 +15,21 @@ struct reader {
 void add_problem(struct arena *a, struct source_problems *l, struct source_problem p)
 {
     *(struct source_problem *)list_grow(a, (void **)&l->v, &l->n, sizeof p) = p;
+}
+
+void add_unreadable(struct arena *a, struct source_problems *l, const char *path, const struct err *err)
+{
+    struct str where = str_dup(a, str_of(path)), text = str_dup(a, err_str(err));
+    if (str_starts(text, where) && str_starts(str_sub(text, where.n, text.n), S(": ")))
+        text = str_sub(text, where.n + 2, text.n);
+    add_problem(a, l, (struct source_problem){.code = E_BAD_FILE, .where = where, .text = text, .is_error = true});
+}
+
+bool document_read(const char *path, struct buf *out, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return err_set(err, "%s: not a regular file", path);
+    return file_read(path, node_limits_default.bytes, out, err);
 }
 
 void file_objects_release(struct file_objects *l)
@@ -83,6 +99,7 @@ static void add_decode_problem(struct reader *r, const struct node *doc, const s
                 (struct source_problem){.code = p->code ? p->code : E_BAD_OBJECT,
                                         .where = place(r, p->line ? p->line : doc->line, p->line ? p->col : doc->col),
                                         .object = title_of(r, doc),
+                                        .path = p->path,
                                         .text = text,
                                         .is_error = p->is_error && !(is_unknown && str_is(p->path, "kind"))});
 }

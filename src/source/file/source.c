@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -198,10 +197,7 @@ static bool doc_unreadable(struct file_source *f, struct doc *d, const struct er
 {
     struct arena *a = arena_new();
     struct source_problems l = {0};
-    struct str where = str_dup(a, str_of(d->path)), text = str_dup(a, err_str(err));
-    if (str_starts(text, where) && str_starts(str_sub(text, where.n, text.n), S(": ")))
-        text = str_sub(text, where.n + 2, text.n);
-    add_problem(a, &l, (struct source_problem){.code = E_BAD_FILE, .where = where, .text = text, .is_error = true});
+    add_unreadable(a, &l, d->path, err);
     return doc_is_broken(f, d, STR_NULL, a, l);
 }
 
@@ -221,20 +217,12 @@ static bool doc_take(struct file_source *f, struct doc *d, struct str text)
     return true;
 }
 
-/* What is no file must not even be opened: a pipe would block. */
-static bool read_file(const char *path, struct buf *out, struct err *err)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return err_set(err, "%s: not a regular file", path);
-    return file_read(path, node_limits_default.bytes, out, err);
-}
-
 /* Did anything change? May free |d|. */
 static bool doc_read(struct file_source *f, struct doc *d)
 {
     SCOPED_BUF struct buf b = {0};
     struct err err = {0};
-    if (!read_file(d->path, &b, &err))
+    if (!document_read(d->path, &b, &err))
         return access(d->path, F_OK) != 0 ? doc_vanished(f, d) : doc_unreadable(f, d, &err);
     struct str text = buf_view(&b);
     bool is_blank = str_trim(text).n == 0;
@@ -391,43 +379,6 @@ void file_source_free(struct file_source *f)
 
 /* ---- what is wrong ---- */
 
-static void list_duplicate(struct file_source *f, const struct doc *d, const struct object *o)
-{
-    struct arena *a = f->listing;
-    uint32_t line = 0;
-    const struct doc *w = claims_winner(&f->claims, d, o, &line);
-    if (!w) return;
-    add_problem(a, &f->problems,
-                (struct source_problem){
-                    .code = E_DUPLICATE,
-                    .where = str_fmt(a, "%s:%u", d->path, o->line),
-                    .object = object_title(a, o),
-                    .text = str_fmt(a, "is already given in %s:%u, which holds; remove one of them", w->path, line),
-                    .is_error = true});
-}
-
-static void list_warnings(struct file_source *f, const struct doc *d, const struct object *o)
-{
-    struct arena *a = f->listing;
-    for (each(p, o->problems))
-        add_problem(a, &f->problems,
-                    (struct source_problem){
-                        .code = p->code ? p->code : E_BAD_OBJECT,
-                        .where = str_fmt(a, "%s:%u:%u", d->path, p->line, p->col),
-                        .object = object_title(a, o),
-                        .text = p->path.n ? str_fmt(a, "%.*s: %.*s", STR_FMT(p->path), STR_FMT(p->text)) : p->text,
-                        .is_error = p->is_error});
-}
-
-static void list_doc(struct file_source *f, const struct doc *d)
-{
-    for (size_t i = 0; i < d->problems.n; i++) add_problem(f->listing, &f->problems, d->problems.v[i]);
-    for (size_t i = 0; i < d->objects.n; i++) {
-        list_duplicate(f, d, d->objects.v[i]);
-        list_warnings(f, d, d->objects.v[i]);
-    }
-}
-
 static void list_all(struct file_source *f)
 {
     f->listing = arena_new();
@@ -443,7 +394,7 @@ static void list_all(struct file_source *f)
                                         .is_error = true});
         for (size_t i = 0; i < paths.n; i++) {
             const struct doc *d = map_get(&f->docs, paths.v[i]);
-            if (d->root == root) list_doc(f, d);
+            if (d->root == root) list_doc(&f->claims, d, f->listing, &f->problems);
         }
     }
 }

@@ -215,7 +215,7 @@ static void tables_decide_and_name_the_path(void **state)
     struct state *s = *state;
     const char *kind = "access.smi-spec.io/TrafficTarget";
     expect_valid(s, created(s, kind, TARGET("shop")));
-    expect_denied(s, ADMIT_VALIDATE, created(s, kind, TARGET("other")), "stands in the namespace of its destination");
+    expect_denied(s, ADMIT_VALIDATE, created(s, kind, TARGET("other")), "counts only in its destination's namespace");
     expect_denied(s, ADMIT_VALIDATE,
                   created(s, kind,
                           "{'apiVersion':'access.smi-spec.io/v1alpha3','kind':'TrafficTarget','metadata':{'name':'t'},"
