@@ -20,8 +20,15 @@ static const char *const ciphers[] = {
 };
 enum { FITTING = 6 }; /* the first: our keys are ECDSA */
 static const char *const curves[] = {
-    "X25519", "P-256", "P-384", "P-521", "X25519MLKEM768", "MLKEM1024", "prime256v1", "secp384r1", NULL,
+    "X25519", "P-256", "P-384", "P-521", "X25519MLKEM768", "MLKEM1024", NULL,
 };
+
+/* One curve by two names is refused like an unknown one. */
+static struct str curve_name(struct str given)
+{
+    if (str_is(given, "prime256v1")) return S("P-256");
+    return str_is(given, "secp384r1") ? S("P-384") : given;
+}
 
 /* Index in |names|, or -1. */
 static int find(const char *const *names, struct str s)
@@ -68,13 +75,14 @@ struct strs mesh_curves(struct strs given, bool below_1_3, struct arena *a, stru
 {
     struct strs known = {0};
     for (each(s, given)) {
-        if (find(curves, *s) >= 0)
-            list_push(a, &known, *s);
-        else
+        struct str name = curve_name(*s);
+        if (find(curves, name) >= 0) {
+            if (!strs_has(known, name)) list_push(a, &known, name);
+        } else
             diag_error(a, out, E_BAD_OBJECT, "sidecar.ecdhCurves: %.*s is no curve that proxies know: it is left out",
                        STR_FMT(*s));
     }
-    if (!below_1_3 || !known.n || strs_has(known, S("P-256")) || strs_has(known, S("prime256v1"))) return known;
+    if (!below_1_3 || !known.n || strs_has(known, S("P-256"))) return known;
     diag_remark(a, out, E_BAD_OBJECT,
                 "sidecar.ecdhCurves: P-256 is added: before TLS 1.3 our certificates cannot be used without it");
     list_push(a, &known, S("P-256"));
