@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/check.h"
+#include "api/debug.h"
 #include "api/edges.h"
 #include "api/ingress.h"
 #include "api/report.h"
@@ -14,6 +15,7 @@ struct api {
     struct api_options opt;
     struct http_server *verbs, *health;
     struct edges *edges;
+    struct debug *debug;
 };
 
 /* A status request on its way: the receipts come from the I/O threads, the edges from the proxies. */
@@ -125,6 +127,7 @@ struct api *api_new(const struct api_options *opt, struct err *err)
 {
     struct api *api = xcalloc(1, sizeof *api);
     api->opt = *opt;
+    api->debug = debug_new(&(struct debug_options){opt->base, opt->sheet, opt->store, opt->xds});
     api->edges = edges_new(opt->base, err);
     if (api->edges)
         api->verbs = http_server_new(
@@ -141,11 +144,17 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     return NULL;
 }
 
+void api_set_debug(struct api *api, bool on)
+{
+    if (api) debug_set(api->debug, on);
+}
+
 void api_free(struct api *api)
 {
     if (!api) return;
     http_server_free(api->verbs);
     http_server_free(api->health);
     edges_free(api->edges);
+    debug_free(api->debug);
     free(api);
 }

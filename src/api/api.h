@@ -35,5 +35,7 @@ struct api_options {
     uint16_t port;
 };
 MUST struct api *api_new(const struct api_options *opt, struct err *err);
+/* Is /debug answered (api/debug.h)? NULL is fine. */
+void api_set_debug(struct api *api, bool on);
 /* NULL is fine. */
 void api_free(struct api *api);

@@ -40,6 +40,12 @@ bool log_level_parse(struct str s, enum log_level *out)
     return false;
 }
 
+void log_set_level_by_name(struct str s)
+{
+    enum log_level level;
+    if (log_level_parse(s, &level)) log_set_level(level);
+}
+
 static void stamp(char out[40])
 {
     struct timespec now;

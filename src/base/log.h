@@ -12,6 +12,8 @@ void log_setup(const char *component, enum log_format format, enum log_level lev
 void log_set_level(enum log_level level);
 /* Knows the old system's names (disabled panic fatal error warn info debug trace); false otherwise. */
 bool log_level_parse(struct str s, enum log_level *out);
+/* A word that is no level changes nothing. */
+void log_set_level_by_name(struct str s);
 void log_at(enum log_level level, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

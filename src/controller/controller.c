@@ -37,12 +37,12 @@ struct controller {
 static void follow_settings(struct controller *c)
 {
     const struct mesh_settings *s = sheet_value(c->sheet, &mesh_settings_cell, STR_NULL);
-    enum log_level level;
     if (!s) return;
     certificates_follow(c->certificates, s);
     xds_server_set_max_streams(c->xds, (int)s->max_proxies);
     if (c->kubernetes) kubernetes_settled(c->kubernetes, s);
-    if (log_level_parse(s->controller_log_level, &level)) log_set_level(level);
+    api_set_debug(c->api, s->debug_server);
+    log_set_level_by_name(s->controller_log_level);
 }
 
 static void settled(void *arg, uint64_t revision)

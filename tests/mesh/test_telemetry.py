@@ -174,3 +174,25 @@ def test_ciphers_and_curves_change_live(world, client):
         eventually(lambda: client.get("peer.d") == 200 and client.echo("peer.d") == "peer", 10, cipher)
     said = [d["text"] for d in world.status()["diagnostics"]]
     assert any("NONSENSE" in t for t in said) and any("nonsense" in t for t in said)
+
+
+# ---- the controller's own ----
+
+def test_the_debug_server_is_switched_live(world):
+    def ask(path):
+        done = world.mesh.outer("curl", "-s", "-m", "5", f"http://127.0.0.1:9092{path}")
+        return json.loads(done.communicate()[0] or "null")
+    assert ask("/debug") is None
+    world.policy(*opened(), over={"observability": {"enableDebugServer": True, "osmLogLevel": "debug"}, "featureFlags": {"enableWASMStats": False}})
+    paths = eventually(lambda: ask("/debug"))
+    answers = {p.rpartition("/")[2]: ask(p) for p in paths}
+    assert "open" in "".join(answers["policies"]["TrafficTarget"]) and answers["feature-flags"]["enableWASMStats"] is False
+    assert answers["config"]["spec"]["observability"]["osmLogLevel"] == "debug"
+    pods = {p["pod"]: p for p in answers["proxy"]}
+    assert pods["a/client"]["identity"].endswith("/ns/a/sa/client") and pods["a/client"]["envoy"] == "1.40.0"
+    assert all(p["accepted"] == answers["xds"]["revision"] for p in answers["xds"]["proxies"] if p["pod"] in ("a/client", "d/peer"))
+    assert {"a", "d"} <= {n["name"] for n in answers["namespaces"]}
+    log = lambda: (world.mesh.state / "logs" / "controller.log").read_text()
+    assert "is computed" in log(), "the log level holds, too"
+    world.policy()
+    eventually(lambda: ask("/debug") is None)

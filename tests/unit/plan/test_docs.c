@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -97,16 +98,14 @@ static int check_block(struct world *w, struct str kind, struct str body)
     return calls;
 }
 
-static void the_policy_page_is_true(void **state)
+/* Number of calls judged. */
+static int check_page(struct world *w, const char *page)
 {
-    (void)state;
     struct buf text SCOPED_BUF = {0};
     struct err err = {0};
     struct arena *a SCOPED_ARENA = arena_new();
     const char *root = getenv("OSM_SOURCE");
-    if (!file_read(str_fmt(a, "%s/docs/policy.md", root ? root : ".").p, 1 << 20, &text, &err))
-        fail_msg("%s", err.text);
-    struct world *w = world_new();
+    if (!file_read(str_fmt(a, "%s/docs/%s", root ? root : ".", page).p, 1 << 20, &text, &err)) fail_msg("%s", err.text);
     struct str rest = buf_view(&text), kind = STR_NULL;
     int calls = 0;
     for (const char *start = NULL; rest.p;) {
@@ -116,12 +115,36 @@ static void the_policy_page_is_true(void **state)
         kind = str_sub(line, 3, line.n);
         start = start ? NULL : rest.p;
     }
-    assert_in_range(calls, 15, 100);
+    return calls;
+}
+
+static void the_policy_page_is_true(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    assert_in_range(check_page(w, "policy.md"), 15, 100);
+    world_free(w);
+}
+
+/* Its manifests load, and nothing is wrong with them. */
+static void the_telemetry_page_is_true(void **state)
+{
+    (void)state;
+    struct buf out SCOPED_BUF = {0};
+    struct world *w = world_new();
+    check_page(w, "telemetry.md");
+    world_dump(w, &out);
+    buf_char(&out, '\0');
+    assert_null(strstr(out.p, "diag: "));
+    assert_non_null(strstr(out.p, "hop shop/payments"));
     world_free(w);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_policy_page_is_true)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_policy_page_is_true),
+        cmocka_unit_test(the_telemetry_page_is_true),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
