@@ -1,7 +1,8 @@
 """Outside services that proxies call, in one process: authz:PORT (the published ext_authz protocol), otlp:PORT
 (OpenTelemetry's collector of logs and traces), zipkin:PORT (Zipkin's JSON version 2). What they saw is asked at
-http:PORT: /seen answers it as JSON and forgets it; the last path set by /mode decides how authz answers."""
+http:PORT: /seen answers it as JSON and forgets it. JUDGE_MODE, or the last path set by /mode, decides how authz answers."""
 import json
+import os
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import wire  # noqa: E402
 
 seen = {"authz": [], "logs": [], "spans": [], "zipkin": []}
-mode = {"authz": "by-header"}
+mode = {"authz": os.environ.get("JUDGE_MODE", "by-header")}
 lock = threading.Lock()
 
 

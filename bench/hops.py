@@ -1,0 +1,87 @@
+"""What logs, statistics, traces and external authorization add to a call: one mesh whose settings change by turns. The
+judge and the collectors are tests/mesh/judge.py, in Python: what they need themselves is part of what authorization
+adds, and shares the machine with the rest. Beside the latency the CPU time that the two Envoys take for a request."""
+import json
+import statistics
+
+import common
+from latency import envoys_of_mesh, by_mesh, pin_pod
+
+ROUNDS, SLICES, REQUESTS, WARM_UP = 5, 3, 600, 200
+JUDGE = common.ROOT / "tests/mesh/judge.py"
+PORTS = {"authz": 9191, "otlp": 4317, "zipkin": 9411}
+STANDARD = "nothing else"
+
+
+def config(**sections):
+    return {"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig", "metadata": {"name": "osm-mesh-config", "namespace": "osm-system"},
+            "spec": {"traffic": {"enablePermissiveTrafficPolicyMode": True, **sections.pop("traffic", {})}, **sections}}
+
+
+def telemetry(**log):
+    return {"apiVersion": "policy.openservicemesh.io/v1alpha1", "kind": "Telemetry", "metadata": {"name": "all", "namespace": "osm-system"},
+            "spec": {"accessLog": log}}
+
+
+def ways(judge):
+    collector = {"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "ExtensionService", "metadata": {"name": "otel", "namespace": "bench"},
+                 "spec": {"host": judge, "port": PORTS["otlp"], "protocol": "h2c"}}
+    otlp = {"extensionService": {"name": "otel", "namespace": "bench"}}
+    authz = {"enable": True, "address": judge, "port": PORTS["authz"]}
+    tracing = lambda percent: {"tracing": {"enable": True, "address": judge, "samplingPercent": percent}}
+    return {STANDARD: [config()],
+            "no request statistics": [config(featureFlags={"enableWASMStats": False})],
+            "a short text log": [config(), telemetry(format="%REQ(:PATH)% %RESPONSE_CODE%")],
+            "OpenTelemetry log": [config(), collector, telemetry(openTelemetry=otlp)],
+            "Zipkin, all calls": [config(observability=tracing(100))],
+            "Zipkin, 1 % of the calls": [config(observability=tracing(1))],
+            "external authorization": [config(traffic={"inboundExternalAuthorization": authz})]}
+
+
+def judge_pod():
+    command = ["/usr/bin/python3", str(JUDGE), *(f"{k}:{v}" for k, v in PORTS.items())]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "bench", "name": "judge", "annotations": {"openservicemesh.io/sidecar-injection": "disabled"}},
+            "spec": {"containers": [{"name": "c", "image": "bench/ping", "command": command, "env": [{"name": "JUDGE_MODE", "value": "allow"}],
+                                     "readinessProbe": {"tcpSocket": {"port": PORTS["authz"]}, "periodSeconds": 1}}]}}
+
+
+class Way:
+    def __init__(self, objects):
+        self.text = "\n---\n".join(json.dumps(o) for o in objects)
+        self.rounds, self.cpu_ns, self.requests = [], 0, 0
+
+    def round(self, mesh, envoys):
+        mesh.save("settings.yaml", self.text)
+        mesh.accepted()
+        by_mesh(mesh, WARM_UP)
+        before, taken = common.cpu_ns(envoys), []
+        for _ in range(SLICES):
+            taken += by_mesh(mesh, REQUESTS)
+        self.cpu_ns += common.cpu_ns(envoys) - before
+        self.requests += SLICES * (REQUESTS + WARM_UP)
+        self.rounds.append(taken)
+
+
+def rows(all_of):
+    base, out = all_of[STANDARD], []
+    for name, way in all_of.items():
+        for p in (50, 99):
+            value = statistics.median(common.percentile(r, p) for r in way.rounds) / 1e3
+            added = statistics.median(common.percentile(r, p) - common.percentile(b, p) for r, b in zip(way.rounds, base.rounds)) / 1e3
+            out.append(common.result(f"hop p{p}: {name}", value, "us"))
+            if way is not base:
+                out.append(common.result(f"hop p{p}: added by {name}", added, "us"))
+        out.append(common.result(f"hop CPU of both Envoys: {name}", way.cpu_ns / way.requests / 1e3, "us"))
+    return out
+
+
+def measure():
+    with common.Mesh(common.MANIFESTS / "ping.yaml", texts={"judge.yaml": json.dumps(judge_pod())}) as m:
+        pin_pod(m, "client", 0)
+        pin_pod(m, "server", 1)
+        all_of = {name: Way(objects) for name, objects in ways(m.address("bench", "judge")).items()}
+        envoys = envoys_of_mesh(m)
+        for _ in range(ROUNDS):
+            for way in all_of.values():
+                way.round(m, envoys)
+    return rows(all_of)
