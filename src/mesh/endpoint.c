@@ -71,12 +71,14 @@ static struct mesh_endpoint *endpoint_get(struct joining *j, struct str address)
     return e;
 }
 
+/* A slice is anybody's word who may write one in the namespace: callers listen at the addresses of headless Services,
+ * and a foreign address would draw others' traffic there. So the pod itself must have the address. */
 static const struct mesh_pod *pod_behind(struct joining *j, const struct kube_endpoint *e, struct str ns)
 {
     if (!str_is(e->target.kind, "Pod")) return NULL;
     struct str key = key_of(j->a, e->target.ns.n ? e->target.ns : ns, e->target.name);
     const struct mesh_pod *p = mesh_pod(j->c, key);
-    return p && p->in_mesh && str_eq(p->ns, ns) ? p : NULL;
+    return p && p->in_mesh && str_eq(p->ns, ns) && strs_has(p->addresses, e->addresses.v[0]) ? p : NULL;
 }
 
 static void add_endpoint(struct joining *j, const struct object *o, const struct kube_endpoint_slice *slice,

@@ -14,6 +14,7 @@ static const struct field pod_fields[] = {
     FIELD(struct mesh_pod, spiffe_id, "spiffeId", F_STR),
     FIELD(struct mesh_pod, owner, "owner", F_STR),
     FIELD(struct mesh_pod, zone, "zone", F_STR),
+    FIELD(struct mesh_pod, addresses, "addresses", F_STRS),
     FIELD(struct mesh_pod, in_mesh, "inMesh", F_BOOL),
     FIELD(struct mesh_pod, why, "why", F_STR),
     FIELD(struct mesh_pod, services, "services", F_STRS),
@@ -104,6 +105,7 @@ static bool compute_pod(struct cell *c, struct str key, struct arena *a, void *v
     out->in_mesh = !why_not;
     out->why = str_of(why_not ? why_not : "its namespace is in the mesh and it has a sidecar");
     if (why_not) return true;
+    out->addresses = kube_pod_addresses(kube_pod_of(o), a);
     out->services = services_of(c, o, a);
     struct str names = str_join(a, out->services, S(","));
     struct str log = mesh_telemetry_of_labels(c, out->ns, o->meta.labels);

@@ -10,12 +10,13 @@ struct mesh_pod {
     struct str ns, name, uid;
     struct str account; /* "ns/sa" */
     struct str spiffe_id;
-    struct str owner;     /* "Deployment/bookbuyer"; "Pod/<name>" without one */
-    struct str zone;      /* its label topology.kubernetes.io/zone; may be empty */
-    bool in_mesh;         /* a proxy may speak for it */
-    struct str why;       /* why it is, or is not; one clause */
-    struct strs services; /* names, in byte order: those whose selector fits */
-    struct str workload;  /* its workload's key; empty when not in the mesh */
+    struct str owner;      /* "Deployment/bookbuyer"; "Pod/<name>" without one */
+    struct str zone;       /* its label topology.kubernetes.io/zone; may be empty */
+    struct strs addresses; /* its own, as its status says; none unless in the mesh */
+    bool in_mesh;          /* a proxy may speak for it */
+    struct str why;        /* why it is, or is not; one clause */
+    struct strs services;  /* names, in byte order: those whose selector fits */
+    struct str workload;   /* its workload's key; empty when not in the mesh */
 };
 extern const struct table mesh_pod_table;
 extern const struct cell_kind mesh_pod_cell; /* key "ns/name" */
