@@ -41,3 +41,7 @@ bool cidr_contains(const struct cidr *outer, const struct cidr *inner)
 }
 
 bool cidr_overlaps(const struct cidr *x, const struct cidr *y) { return cidr_contains(x, y) || cidr_contains(y, x); }
+
+static struct str near[] = {S_INIT("0.0.0.0/8"), S_INIT("127.0.0.0/8"),   S_INIT("169.254.0.0/16"),
+                            S_INIT("::/127"),    S_INIT("::ffff:0:0/96"), S_INIT("fe80::/10")};
+const struct strs cidr_near = {near, sizeof near / sizeof *near};

@@ -18,3 +18,6 @@ struct str cidr_text(struct arena *a, const struct cidr *c);
 bool cidr_contains(const struct cidr *outer, const struct cidr *inner);
 /* Is some address in both? */
 bool cidr_overlaps(const struct cidr *x, const struct cidr *y);
+/* Ranges to which a name must not lead from a pod, whoever answers for it: the pod itself, also as "any address" and in
+ * IPv6's writing of IPv4, and link-local addresses, where nodes keep credentials. */
+extern const struct strs cidr_near;

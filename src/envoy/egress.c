@@ -1,3 +1,4 @@
+#include "base/cidr.h"
 #include "envoy/encode.h"
 
 /* Names of policies are whole: the search domains of the pod's resolv.conf would make cluster names of them. */
@@ -25,8 +26,7 @@ PbDnsCache *encode_dns_cache(struct arena *a, struct strs closed)
 {
     PbAddressMatcher *never = NEW(a, AddressMatcher);
     for (each(range, closed)) PB_ADD(a, never, ranges, range_of(a, *range));
-    PB_ADD(a, never, ranges, range_of(a, S("127.0.0.0/8")));
-    PB_ADD(a, never, ranges, range_of(a, S("::1/128")));
+    for (each(range, cidr_near)) PB_ADD(a, never, ranges, range_of(a, *range));
     PbDnsCache *m = NEW(a, DnsCache);
     m->name = "egress";
     m->dns_lookup_family = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED;

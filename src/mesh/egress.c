@@ -160,6 +160,8 @@ static const char *objection(struct resolving *r, struct str host)
     if (!has_http(r->out) || r->out->has_ranges) return NULL;
     if (str_is(host, "*")) return "stands for any host, which http allows only together with ipAddresses";
     if (cidr_parse(host, &c) && is_own(r->c, &c)) return "lies within the cluster's own addresses";
+    if (cidr_parse(host, &c) && is_within(cidr_near, &c))
+        return "is the pod's own address or a link-local one, which only ipAddresses open";
     if (str_ends(host, S(".svc.cluster.local")) || str_ends(host, S(".svc")))
         return "is a name of the cluster, and its own addresses are not opened by names";
     return NULL;
