@@ -53,6 +53,9 @@ static const struct field fields[] = {
 static const struct cel_rule cel[] = {
     {"!has(self.spec.matches) || self.spec.matches.filter(m, m.kind == 'UpstreamTrafficSetting').size() <= 1",
      "matches may name one UpstreamTrafficSetting only"},
+    {"!has(self.spec.matches) || self.spec.matches.all(m, (m.kind == 'HTTPRouteGroup' && m.apiGroup == '" ROUTES
+     "') || (m.kind == 'UpstreamTrafficSetting' && m.apiGroup == '" POLICY "'))",
+     "matches must be HTTPRouteGroups of " ROUTES " or an UpstreamTrafficSetting of " POLICY},
     {NULL, NULL},
 };
 const struct table egress_table = TABLE("Egress", struct egress, fields, .flags = TABLE_STRICT, .rules = cel,

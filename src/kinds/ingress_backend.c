@@ -113,8 +113,11 @@ static const struct field fields[] = {
           .doc = "What is opened, and for whom."),
 };
 static const struct cel_rule cel[] = {
-    {"self.spec.sources.all(s, s.kind != 'Service' || has(s.__namespace__))",
+    {"self.spec.sources.all(s, s.kind != 'Service' || (has(s.__namespace__) && s.__namespace__ != ''))",
      "a source of kind Service needs a namespace"},
+    {"self.spec.sources.exists(s, s.kind == 'AuthenticatedPrincipal') || self.spec.backends.all(b, "
+     "b.port.protocol.lowerAscii() != 'https' || (has(b.tls) && b.tls.skipClientCertValidation))",
+     "https needs a source of kind AuthenticatedPrincipal"},
     {NULL, NULL},
 };
 const struct table ingress_backend_table =

@@ -213,8 +213,21 @@ static const struct table spec_table =
 static const struct field fields[] = {
     FIELD(struct mesh_config, spec, "spec", F_INLINE, .sub = &spec_table, .doc = "The settings."),
 };
+#define MIN_TLS "self.spec.sidecar.tlsMinProtocolVersion"
+#define MAX_TLS "self.spec.sidecar.tlsMaxProtocolVersion"
+#define TRACING "self.spec.observability.tracing"
+#define NO_TRACING(field)                                                                                              \
+    "!has(self.spec) || !has(self.spec.observability) || !has(" TRACING ") || !has(" TRACING "." field ") || "
+static const struct cel_rule cel[] = {
+    {"!has(self.spec) || !has(self.spec.sidecar) || !has(" MIN_TLS ") || !has(" MAX_TLS ") || " MIN_TLS
+     " == 'TLS_AUTO' || " MAX_TLS " == 'TLS_AUTO' || " MIN_TLS " <= " MAX_TLS,
+     "tlsMinProtocolVersion must not be newer than tlsMaxProtocolVersion"},
+    {NO_TRACING("endpoint") TRACING ".endpoint.matches('^/[!-~]*$')",
+     "the endpoint of tracing must be a path that begins with /"},
+    {NULL, NULL},
+};
 const struct table mesh_config_table =
-    TABLE("MeshConfig", struct mesh_config, fields,
+    TABLE("MeshConfig", struct mesh_config, fields, .rules = cel,
           .doc = "The mesh's settings; only osm-mesh-config in the system namespace is read.");
 
 void mesh_config_installed(struct arena *a, struct mesh_config *out)

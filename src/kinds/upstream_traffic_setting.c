@@ -350,5 +350,30 @@ bool upstream_host_is_service(struct str host, struct str *name, struct str *ns)
     return name->n && ns->n && str_is(host, "svc.cluster.local");
 }
 
+#define STATUS_OF(limit)                                                                                               \
+    "(!has(" limit ".responseStatusCode) || " limit ".responseStatusCode <= 417 || (" limit                            \
+    ".responseStatusCode >= 500 && " limit ".responseStatusCode <= 508) || " limit                                     \
+    ".responseStatusCode in [421, 422, 423, 424, 426, 428, 429, 431, 510, 511])"
+#define NO_HTTP(where)                                                                                                 \
+    "!has(self.spec.rateLimit) || !has(self.spec.rateLimit." where ") || !has(" HTTP_LIMIT(where) ") || "
+#define HTTP_LIMIT(where) "self.spec.rateLimit." where ".http"
+#define HASH_RULE         "self.spec.loadBalancing.consistentHash"
+#define NO_STATUS         "responseStatusCode is no status of HTTP: use one such as 429 or 503"
+static const struct cel_rule cel[] = {
+    {NO_HTTP("local") STATUS_OF(HTTP_LIMIT("local")), NO_STATUS},
+    {NO_HTTP("global") STATUS_OF(HTTP_LIMIT("global")), NO_STATUS},
+    {"!has(self.spec.httpRoutes) || self.spec.httpRoutes.all(r, !has(r.rateLimit) || !has(r.rateLimit.local) "
+     "|| " STATUS_OF("r.rateLimit.local") ")",
+     NO_STATUS},
+    {NO_HTTP("local") "!has(" HTTP_LIMIT("local") ".responseHeadersToAdd) || " HTTP_LIMIT(
+         "local") ".responseHeadersToAdd.all(h, h.name.lowerAscii() != 'host')",
+     "the header host cannot be set in an answer"},
+    {"!has(self.spec.loadBalancing) || !has(" HASH_RULE ") || [has(" HASH_RULE ".header) && " HASH_RULE
+     ".header != '', has(" HASH_RULE ".cookie), has(" HASH_RULE ".sourceAddress) && " HASH_RULE
+     ".sourceAddress].filter(x, x).size() == 1",
+     "consistentHash must have exactly one of header, cookie and sourceAddress"},
+    {NULL, NULL},
+};
 const struct table upstream_traffic_setting_table =
-    TABLE("UpstreamTrafficSetting", struct upstream_traffic_setting, fields, .doc = "Limits of the calls to one host.");
+    TABLE("UpstreamTrafficSetting", struct upstream_traffic_setting, fields, .rules = cel,
+          .doc = "Limits of the calls to one host.");

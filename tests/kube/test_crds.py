@@ -56,3 +56,57 @@ def test_objects_of_all_served_versions_are_one(cluster):
     served = [v["name"] for v in cluster.get("crd", "trafficsplits.split.smi-spec.io")["spec"]["versions"] if v["served"]]
     for version in served:
         assert cluster.get(f"trafficsplits.{version}.split.smi-spec.io", "s", ns)["spec"]["service"] == "a"
+
+
+def http_limit(**more):
+    return {"requests": 1, "unit": "second", **more}
+
+
+def backend(protocol, source, **tls):
+    return {"backends": [{"name": "w", "port": {"number": 1, "protocol": protocol}, **tls}], "sources": [source]}
+
+
+def egress(group):
+    return {"sources": [{"kind": "ServiceAccount", "name": "a", "namespace": "b"}], "ports": [{"number": 80, "protocol": "http"}],
+            "matches": [{"apiGroup": group, "kind": "HTTPRouteGroup", "name": "r"}]}
+
+
+RANGE, PRINCIPAL = {"kind": "IPRange", "name": "10.0.0.0/8"}, {"kind": "AuthenticatedPrincipal", "name": "gateway"}
+UPSTREAM, INGRESS, MESH_CONFIG = "UpstreamTrafficSetting", "IngressBackend", "MeshConfig"
+# Kind, a spec that is accepted, one that is not, and what is said of that.
+RULES = [
+    (UPSTREAM, {"rateLimit": {"local": {"http": http_limit()}}}, {"rateLimit": {"local": {"http": http_limit(responseStatusCode=420)}}}, "no status of HTTP"),
+    (UPSTREAM, {"rateLimit": {"global": {"http": {"domain": "d", "rateLimitService": {"host": "a", "port": 1}, "responseStatusCode": 503}}}},
+     {"rateLimit": {"global": {"http": {"domain": "d", "rateLimitService": {"host": "a", "port": 1}, "responseStatusCode": 555}}}}, "no status of HTTP"),
+    (UPSTREAM, {"httpRoutes": [{"path": "/a", "rateLimit": {"local": http_limit(responseStatusCode=431)}}]},
+     {"httpRoutes": [{"path": "/a", "rateLimit": {"local": http_limit(responseStatusCode=430)}}]}, "no status of HTTP"),
+    (UPSTREAM, {"rateLimit": {"local": {"http": http_limit(responseHeadersToAdd=[{"name": "x", "value": "y"}])}}},
+     {"rateLimit": {"local": {"http": http_limit(responseHeadersToAdd=[{"name": "Host", "value": "y"}])}}}, "header host"),
+    (UPSTREAM, {"loadBalancing": {"consistentHash": {"header": "x"}}},
+     {"loadBalancing": {"consistentHash": {"header": "x", "sourceAddress": True}}}, "exactly one of header"),
+    (INGRESS, backend("HTTPS", PRINCIPAL), backend("HTTPS", RANGE), "https needs a source"),
+    (INGRESS, backend("https", RANGE, tls={"skipClientCertValidation": True}),
+     backend("https", RANGE, tls={"skipClientCertValidation": False}), "https needs a source"),
+    (INGRESS, backend("http", {"kind": "Service", "name": "s", "namespace": "n"}),
+     backend("http", {"kind": "Service", "name": "s", "namespace": ""}), "needs a namespace"),
+    ("Egress", egress(SPECS), egress("apps/v1"), "must be HTTPRouteGroups"),
+    (MESH_CONFIG, {"sidecar": {"tlsMinProtocolVersion": "TLSv1_2"}},
+     {"sidecar": {"tlsMinProtocolVersion": "TLSv1_3", "tlsMaxProtocolVersion": "TLSv1_2"}}, "must not be newer"),
+    (MESH_CONFIG, {"observability": {"tracing": {"endpoint": "/v2"}}}, {"observability": {"tracing": {"endpoint": "v2"}}}, "begins with /"),
+]
+
+
+def test_rules_between_fields_hold_before_any_webhook(cluster):
+    ns = cluster.namespace("rules")
+
+    def ask(kind, spec):
+        group = "config.openservicemesh.io/v1alpha2" if kind == MESH_CONFIG else "policy.openservicemesh.io/v1alpha1"
+        spec = {"host": "a.example", **spec} if kind == UPSTREAM else spec
+        doc = {"apiVersion": group, "kind": kind, "metadata": {"name": "r", "namespace": ns}, "spec": spec}
+        return cluster.run("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(doc))
+
+    for kind, good, bad, said in RULES:
+        done = ask(kind, good)
+        assert done.returncode == 0, f"{kind} {good}: {done.stderr}"
+        done = ask(kind, bad)
+        assert done.returncode and said in done.stderr, f"{kind} {bad}: {done.stdout}{done.stderr}"
