@@ -111,7 +111,7 @@ struct h2_session_options {
     struct mailbox *mail;           /* of the session's loop, for h2_later; may be NULL */
     void (*wants_write)(void *arg); /* there is something to take; may be NULL */
     void *arg;
-    void *memory; /* an nghttp2_mem, for tests; NULL: the library's own */
+    void *memory; /* an nghttp2_mem, for tests; NULL: the session's own */
 };
 MUST struct h2_session *h2_session_new(const struct h2_session_options *opt, struct err *err);
 /* Ends all streams (their closed callbacks run). */

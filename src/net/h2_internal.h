@@ -50,6 +50,8 @@ struct h2_session {
     struct buf *out;
     size_t out_max;
     bool is_failed;
+    void *large; /* the library's one large buffer; NULL: none */
+    size_t large_n;
 };
 
 /* A header block under construction: names and values must outlive the submit. */

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "net/h2_internal.h"
@@ -240,6 +241,52 @@ static nghttp2_session_callbacks *callbacks(void)
     return c;
 }
 
+/* ---- memory ---- */
+/* The library makes a buffer for a whole frame with each session, of which our frames, whose bodies never pass through
+ * it, touch the beginning. From the heap it would be some 16 kB that others have dirtied; pages of its own stay
+ * unused. */
+enum { LARGE = 16 << 10 };
+
+static void *allocate(size_t n, void *arg)
+{
+    struct h2_session *s = arg;
+    if (n < LARGE || s->large) return malloc(n);
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return malloc(n);
+    s->large = p;
+    s->large_n = n;
+    return p;
+}
+
+static void release(void *p, void *arg)
+{
+    struct h2_session *s = arg;
+    if (!p || p != s->large) {
+        free(p);
+        return;
+    }
+    munmap(s->large, s->large_n);
+    s->large = NULL;
+}
+
+static void *allocate_zeroed(size_t n, size_t size, void *arg)
+{
+    (void)arg;
+    return calloc(n, size);
+}
+
+static void *reallocate(void *p, size_t n, void *arg)
+{
+    struct h2_session *s = arg;
+    if (!p) return allocate(n, arg);
+    if (p != s->large) return realloc(p, n);
+    void *q = malloc(n);
+    if (!q) return NULL;
+    memcpy(q, p, n < s->large_n ? n : s->large_n);
+    release(p, s);
+    return q;
+}
+
 struct h2_session *h2_session_new(const struct h2_session_options *opt, struct err *err)
 {
     struct h2_session *s = xcalloc(1, sizeof *s);
@@ -249,7 +296,8 @@ struct h2_session *h2_session_new(const struct h2_session_options *opt, struct e
     nghttp2_option_set_no_closed_streams(o, 1);
     nghttp2_option_set_max_deflate_dynamic_table_size(o, 0);
     nghttp2_session_callbacks *c = callbacks();
-    int rc = nghttp2_session_server_new3(&s->ng, c, s, o, opt->memory);
+    nghttp2_mem memory = {s, allocate, release, allocate_zeroed, reallocate};
+    int rc = nghttp2_session_server_new3(&s->ng, c, s, o, opt->memory ? opt->memory : &memory);
     nghttp2_session_callbacks_del(c);
     nghttp2_option_del(o);
     /* No dynamic header table in either direction: a connection carries few headers and must stay small. */
