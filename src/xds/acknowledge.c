@@ -73,8 +73,7 @@ static void search(struct stream *s, struct type_state *t, const struct flight *
 
 static void again(struct stream *s, struct slot *slot)
 {
-    struct entry *e = entries_find(&s->types[slot->type].entries, slot->id);
-    if (e) e->stamp = 0;
+    if (!track_is_blank(track_state(s, slot))) track_entry(s, slot)->stamp = 0;
     track_dirty(s, slot);
 }
 
@@ -136,4 +135,5 @@ void push_acknowledge(struct stream *s, enum xds_type type, const struct discove
     else
         widen(t);
     flight_clear(s, &f);
+    if (!q->has_error) cover_begin(s, type);
 }

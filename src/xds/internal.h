@@ -29,6 +29,7 @@ void ids_free(struct ids *l);
 struct slot {
     uint32_t id, refs; /* refs: entries of streams, responses in flight, and the part or ghost list */
     uint32_t stamp;    /* counts its contents, from 1; 29 bits */
+    uint32_t at;       /* in its part's ids */
     enum xds_type type;
     uint32_t refused_by;      /* its present content was refused: bits of Envoy versions, refusals_version() */
     struct part *part;        /* NULL: a ghost, a name that a stream asked for or held and that nobody publishes */
@@ -39,9 +40,10 @@ enum { STAMP_MASK = (1u << 29) - 1 };
 struct part {
     struct str name;
     struct map slots[XDS_TYPE_COUNT]; /* by name, absent ones that are still referred to included */
-    struct ids ids[XDS_TYPE_COUNT];   /* the same */
+    struct ids ids[XDS_TYPE_COUNT];   /* the same, in no order */
+    size_t live[XDS_TYPE_COUNT];      /* slots with a content */
     struct view **views;
-    size_t n_views;
+    size_t n_views, cap_views;
 };
 struct view {
     struct str name;
@@ -53,10 +55,12 @@ struct view {
 struct node {
     struct str id, spiffe_id, title;
     struct view *view;
+    struct stream *streams; /* linked by next_of_node */
 };
 
 /* ---- streams ---- */
-/* What a stream knows about one resource. */
+/* What a stream knows about one resource. Of a part that it holds whole (type_state.covered) it keeps exceptions only:
+ * without an entry it holds the slot's present content and is subscribed to it. All zero: it knows nothing of it. */
 struct entry {
     uint32_t slot;
     uint32_t stamp : 29;   /* of the content last sent or declared held; 0: none or forgotten */
@@ -71,6 +75,8 @@ struct entry *entries_find(const struct entries *l, uint32_t slot);
 /* Found or added (zeroed but for the slot). */
 struct entry *entries_get(struct entries *l, uint32_t slot);
 void entries_drop(struct entries *l, uint32_t slot);
+/* Gives back what is more than needed. */
+void entries_trim(struct entries *l);
 
 struct gone {          /* a name to be removed */
     uint32_t slot;     /* counted */
@@ -93,6 +99,8 @@ struct type_state {
     bool is_asked, is_wildcard;
     bool must_answer; /* even if there is nothing to say */
     struct entries entries;
+    uint64_t covered; /* bit i: of the view's i-th part it holds every content, but for entries */
+    size_t tried;     /* entries when it last turned out that no further part is held whole */
     struct ids dirty; /* slots that may have to be sent */
     struct gone *gone;
     size_t n_gone, cap_gone;
@@ -106,7 +114,7 @@ struct stream {
     struct shard *shard;
     struct h2_stream *h2;
     const struct h2_peer *peer;
-    struct stream *prev, *next, *next_in_view;
+    struct stream *prev, *next, *prev_in_view, *next_in_view, *next_of_node;
     struct node *node; /* NULL: not admitted yet */
     struct view *view;
     struct str node_id; /* own copy; empty: no request yet */
@@ -138,6 +146,10 @@ struct shard {
     uint64_t versions[32]; /* of the Envoys that were seen, one for each bit */
     int n_versions;
     struct stream *streams;
+    size_t n_unadmitted;     /* streams without a node */
+    struct stream **touched; /* by the revision that is being applied */
+    size_t n_touched, cap_touched;
+    bool is_applying;
 };
 
 struct xds_server {
@@ -172,18 +184,40 @@ extern const struct h2_grpc xds_grpc;
 void stream_admit(struct stream *s); /* again, after a revision */
 void stream_end(struct stream *s, enum grpc_code code, const char *why);
 void stream_arm(struct stream *s, int64_t at);
-/* track.c: what a stream should get, from what changed */
-struct entry *track_entry(struct stream *s, struct slot *slot);                  /* found or added, counted */
-void track_drop(struct stream *s, enum xds_type type, uint32_t slot);            /* the entry and its count */
+void view_enter(struct stream *s, struct view *v);
+void view_leave(struct stream *s);
+void node_enter(struct stream *s, struct node *n);
+void node_leave(struct stream *s);
+/* track.c: what a stream should get, from what changed. Pointers to entries are valid until the next call. */
+/* What is known of the slot, whether an entry says so or not. */
+struct entry track_state(const struct stream *s, const struct slot *slot);
+bool track_is_blank(struct entry e);
+struct entry *track_entry(struct stream *s, struct slot *slot); /* an entry: found, written out or added, counted */
+void track_drop(struct stream *s, struct slot *slot);           /* nothing is known of it any more */
 struct entry *track_find(struct stream *s, enum xds_type type, struct str name); /* by name, absent ones too */
+void track_touch(struct stream *s);
 void track_dirty(struct stream *s, struct slot *slot);
-/* The entry of |from|, whose content is or was |was|, becomes one of |to|, which has the same name. */
+/* What is known of |from|, whose content is or was |was|, is now known of |to|, which has the same name. */
 void track_move(struct stream *s, struct slot *from, const struct xds_resource *was, struct slot *to);
 void track_gone(struct stream *s, struct slot *slot, bool is_answer);
-void track_slot(struct stream *s, struct slot *slot);                                 /* new or changed content */
+/* New or changed content; |was|: the stamp of the one before, 0: there was none. */
+void track_slot(struct stream *s, struct slot *slot, uint32_t was);
 void track_lost(struct stream *s, struct slot *slot, const struct xds_resource *was); /* no content any more */
 void track_view(struct stream *s);                                                    /* another view, or other parts */
+uint64_t track_held(const struct stream *s);                                          /* resources */
 void track_release(struct stream *s);
+/* cover.c: parts that a stream holds whole */
+bool cover_has(const struct stream *s, const struct slot *slot);
+/* An entry for what holds without one; before that ends to be so. */
+void cover_write_out(struct stream *s, struct slot *slot);
+/* Everything of the type. */
+void cover_end(struct stream *s, enum xds_type type);
+/* The view's parts will be these: what is held of others is written out. */
+void cover_keep(struct stream *s, struct part *const *parts, size_t n);
+/* Takes in the parts that the stream has come to hold whole. */
+void cover_begin(struct stream *s, enum xds_type type);
+/* Drops the entry if it says what holds without it. */
+void cover_fold(struct stream *s, struct slot *slot);
 /* push.c, acknowledge.c: responses */
 void push(struct stream *s);
 /* Everything up to this revision is accepted or refused. */

@@ -80,4 +80,12 @@ void entries_drop(struct entries *l, uint32_t slot)
     if (at == l->n || l->v[at].slot != slot) return;
     l->n--;
     memmove(l->v + at, l->v + at + 1, (l->n - at) * sizeof *l->v);
+    if (!l->n) entries_trim(l);
+}
+
+void entries_trim(struct entries *l)
+{
+    if (l->n == l->cap) return;
+    l->cap = l->n;
+    l->v = l->n ? xrealloc(l->v, l->n * sizeof *l->v) : (free(l->v), NULL);
 }

@@ -49,11 +49,11 @@ static bool is_settled(struct stream *s, struct str cluster)
 {
     struct type_state *t = &s->types[XDS_CLUSTER];
     struct slot *slot = view_find(s->view, XDS_CLUSTER, cluster);
-    if (!slot || !(t->is_asked || t->entries.n)) return true;
-    struct entry *e = entries_find(&t->entries, slot->id);
+    if (!slot || !(t->is_asked || t->entries.n || t->covered)) return true;
+    struct entry e = track_state(s, slot);
     if (slot->refused_by & s->envoy) return true;
-    if (!e && !t->is_wildcard) return true;
-    return e && e->stamp == slot->stamp && !in_flight(&t->flight, slot->id);
+    if (track_is_blank(e) && !t->is_wildcard) return true;
+    return e.stamp == slot->stamp && !in_flight(&t->flight, slot->id);
 }
 
 static bool must_wait(struct batch *b, const struct slot *slot)
@@ -97,9 +97,8 @@ static bool is_full(const struct batch *b)
 static bool is_wanted(struct batch *b, const struct slot *slot)
 {
     if (!slot || slot->type != b->type || view_find(b->s->view, b->type, slot->name) != slot) return false;
-    const struct entry *e = entries_find(&b->t->entries, slot->id);
-    if (!b->t->is_wildcard && !(e && e->is_named)) return false;
-    return !(e && e->stamp == slot->stamp);
+    struct entry e = track_state(b->s, slot);
+    return (b->t->is_wildcard || e.is_named) && e.stamp != slot->stamp;
 }
 
 static void collect_one(struct batch *b, uint32_t id)
@@ -107,8 +106,8 @@ static void collect_one(struct batch *b, uint32_t id)
     struct slot *slot = shard_slot(b->s->shard, id);
     if (!is_wanted(b, slot)) return;
     if (slot->refused_by & b->s->envoy) {
-        const struct entry *e = entries_find(&b->t->entries, id);
-        if (!e || !e->is_named || e->is_held) return;
+        struct entry e = track_state(b->s, slot);
+        if (!e.is_named || e.is_held) return;
         slot_ref(slot); /* a subscription is always answered */
         list_push(b->a, &b->removed, slot);
         return;
@@ -158,8 +157,7 @@ static bool collect_gone(struct batch *b, struct gone *g)
             collect_one(b, now->id);
         return true;
     }
-    struct entry *e = entries_find(&b->t->entries, slot->id);
-    if (!g->is_answer && !(e && e->is_held)) return true;
+    if (!g->is_answer && !track_state(b->s, slot).is_held) return true;
     if (!is_removal_due(b, g) || (b->t->limit && b->removed.n >= b->t->limit)) return false;
     list_push(b->a, &b->removed, slot);
     return true;
@@ -239,6 +237,7 @@ static void note_sent(struct batch *b, struct slot *slot)
     e->is_held = 1;
     slot_ref(slot);
     flight_add(&b->t->flight, slot, slot->stamp);
+    cover_fold(b->s, slot);
     if (b->type == XDS_CLUSTER) force_endpoints(b, slot, was_held);
 }
 
@@ -246,13 +245,13 @@ static void note_removed(struct batch *b, struct slot *slot)
 {
     if (b->type == XDS_LISTENER) b->t->flight.changes_listener = true;
     flight_add(&b->t->flight, slot, 0);
-    struct entry *e = entries_find(&b->t->entries, slot->id);
-    if (e && e->is_named) {
-        e->is_held = 0;
-        e->stamp = 0;
-    } else {
-        track_drop(b->s, b->type, slot->id);
+    if (!track_state(b->s, slot).is_named) {
+        track_drop(b->s, slot);
+        return;
     }
+    struct entry *e = track_entry(b->s, slot);
+    e->is_held = 0;
+    e->stamp = 0;
 }
 
 static void unref_resource(void *r) { xds_resource_unref(r); }
@@ -317,7 +316,10 @@ static void push_type(struct stream *s, enum xds_type type)
     keep_each_removal_once(&b);
     ids_free(&t->dirty);
     t->dirty = b.keep;
-    if (b.send.n || b.removed.n || t->must_answer) commit(&b);
+    if (b.send.n || b.removed.n || t->must_answer)
+        commit(&b);
+    else
+        cover_begin(s, type);
 }
 
 uint64_t push_accepted(const struct stream *s)
@@ -335,9 +337,9 @@ uint64_t push_accepted(const struct stream *s)
 void push(struct stream *s)
 {
     static const enum xds_type order[] = {XDS_CLUSTER, XDS_ENDPOINT, XDS_SECRET, XDS_LISTENER, XDS_ROUTE};
+    for (size_t i = 0; s->node && !s->is_over && i < XDS_TYPE_COUNT; i++) push_type(s, order[i]);
     s->is_touched = false;
     if (!s->node || s->is_over) return;
-    for (size_t i = 0; i < XDS_TYPE_COUNT; i++) push_type(s, order[i]);
     uint64_t accepted = push_accepted(s);
     if (accepted == s->accepted) return;
     s->accepted = accepted;

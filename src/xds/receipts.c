@@ -102,14 +102,6 @@ static void ask(void *arg)
     mailbox_post(w->shard->server->owner, on_answer, w);
 }
 
-static uint64_t held_by(const struct stream *s)
-{
-    uint64_t n = 0;
-    for (int t = 0; t < XDS_TYPE_COUNT; t++)
-        for (size_t i = 0; i < s->types[t].entries.n; i++) n += s->types[t].entries.v[i].is_held;
-    return n;
-}
-
 void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st)
 {
     for (struct stream *s = d->streams; s; s = s->next) {
@@ -122,7 +114,7 @@ void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st)
                                              .address = str_dup(a, s->peer->address),
                                              .envoy = refusals_version_text(d, s->envoy, a),
                                              .accepted = push_accepted(s),
-                                             .resources = held_by(s),
+                                             .resources = track_held(s),
                                              .connected_s = s->connected_s}));
     }
     st->streams = st->proxies.n;

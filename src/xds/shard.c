@@ -9,6 +9,22 @@ static void own_free(struct str s) { free((char *)s.p); }
 /* ---- slots ---- */
 struct slot *shard_slot(const struct shard *d, uint32_t id) { return id < d->n_slots ? d->slots[id] : NULL; }
 
+/* Not through ids_push, which joins equal neighbours and may sort. */
+static void append_id(struct ids *l, uint32_t id)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 4;
+        l->v = xrealloc(l->v, l->cap * sizeof *l->v);
+    }
+    l->v[l->n++] = id;
+}
+
+static void note_id(struct ids *l, struct slot *s)
+{
+    s->at = (uint32_t)l->n;
+    append_id(l, s->id);
+}
+
 static struct slot *slot_new(struct shard *d, struct part *part, enum xds_type type, struct str name)
 {
     struct slot *s = xcalloc(1, sizeof *s);
@@ -24,30 +40,23 @@ static struct slot *slot_new(struct shard *d, struct part *part, enum xds_type t
     }
     d->slots[s->id] = s;
     map_put(part ? &part->slots[type] : &d->ghosts[type], name, s);
-    if (part) ids_push(&part->ids[type], s->id);
+    if (part) note_id(&part->ids[type], s);
     return s;
 }
 
-static void forget_id(struct ids *l, uint32_t id)
+static void forget_id(struct shard *d, struct ids *l, const struct slot *s)
 {
-    for (size_t i = 0; i < l->n; i++)
-        if (l->v[i] == id) {
-            l->v[i] = l->v[--l->n];
-            return;
-        }
+    uint32_t last = l->v[--l->n];
+    l->v[s->at] = last;
+    d->slots[last]->at = s->at;
 }
 
 static void slot_free(struct shard *d, struct slot *s)
 {
     map_del(s->part ? &s->part->slots[s->type] : &d->ghosts[s->type], s->name);
-    if (s->part) forget_id(&s->part->ids[s->type], s->id);
+    if (s->part) forget_id(d, &s->part->ids[s->type], s);
     d->slots[s->id] = NULL;
-    /* Not through ids_push, which joins equal neighbours and may sort. */
-    if (d->free_slots.n == d->free_slots.cap) {
-        d->free_slots.cap = d->free_slots.cap ? 2 * d->free_slots.cap : 64;
-        d->free_slots.v = xrealloc(d->free_slots.v, d->free_slots.cap * sizeof *d->free_slots.v);
-    }
-    d->free_slots.v[d->free_slots.n++] = s->id;
+    append_id(&d->free_slots, s->id);
     xds_resource_unref(s->now);
     own_free(s->name);
     free(s);
@@ -141,9 +150,13 @@ static void view_take_parts(struct shard *d, struct view *v, struct strs names)
     struct part **parts = xcalloc(names.n, sizeof(struct part *));
     for (size_t i = 0; i < names.n; i++) {
         struct part *p = parts[i] = part_get(d, names.v[i]);
-        p->views = xrealloc(p->views, (p->n_views + 1) * sizeof *p->views);
+        if (p->n_views == p->cap_views) {
+            p->cap_views = p->cap_views ? 2 * p->cap_views : 1;
+            p->views = xrealloc(p->views, p->cap_views * sizeof *p->views);
+        }
         p->views[p->n_views++] = v;
     }
+    for (struct stream *s = v->streams; s; s = s->next_in_view) cover_keep(s, parts, names.n);
     view_drop_parts(d, v); /* after the new ones are held */
     v->parts = parts;
     v->n_parts = names.n;
@@ -158,15 +171,46 @@ static void change_view(struct shard *d, const struct xds_view_change *c)
     for (struct stream *s = v->streams; s; s = s->next_in_view) track_view(s);
 }
 
+/* ---- streams of a view and of a node ---- */
+void view_enter(struct stream *s, struct view *v)
+{
+    s->view = v;
+    s->next_in_view = v->streams;
+    if (s->next_in_view) s->next_in_view->prev_in_view = s;
+    v->streams = s;
+}
+
+void view_leave(struct stream *s)
+{
+    if (!s->view) return;
+    if (s->prev_in_view) s->prev_in_view->next_in_view = s->next_in_view;
+    if (s->next_in_view) s->next_in_view->prev_in_view = s->prev_in_view;
+    if (s->view->streams == s) s->view->streams = s->next_in_view;
+    s->prev_in_view = s->next_in_view = NULL;
+}
+
+void node_enter(struct stream *s, struct node *n)
+{
+    s->node = n;
+    s->next_of_node = n->streams;
+    n->streams = s;
+}
+
+void node_leave(struct stream *s)
+{
+    if (!s->node) return;
+    struct stream **at = &s->node->streams;
+    while (*at != s) at = &(*at)->next_of_node;
+    *at = s->next_of_node;
+    s->node = NULL;
+}
+
 /* ---- nodes ---- */
 static void move_stream(struct stream *s, struct view *to)
 {
-    struct stream **at = &s->view->streams;
-    while (*at != s) at = &(*at)->next_in_view;
-    *at = s->next_in_view;
-    s->view = to;
-    s->next_in_view = to->streams;
-    to->streams = s;
+    cover_keep(s, to->parts, to->n_parts);
+    view_leave(s);
+    view_enter(s, to);
     track_view(s);
 }
 
@@ -181,18 +225,16 @@ static void node_free(struct shard *d, struct node *n)
 
 static void remove_node(struct shard *d, struct node *n)
 {
-    for (struct stream *s = d->streams; s; s = s->next) {
-        if (s->node != n) continue;
-        stream_end(s, GRPC_UNAVAILABLE, "this pod is gone");
-        s->node = NULL;
+    while (n->streams) {
+        stream_end(n->streams, GRPC_UNAVAILABLE, "this pod is gone");
+        node_leave(n->streams);
     }
     node_free(d, n);
 }
 
-static void update_streams(struct shard *d, struct node *n)
+static void update_streams(struct node *n)
 {
-    for (struct stream *s = d->streams; s; s = s->next) {
-        if (s->node != n) continue;
+    for (struct stream *s = n->streams; s; s = s->next_of_node) {
         if (!str_eq(n->spiffe_id, s->peer->spiffe_id))
             stream_end(s, GRPC_PERMISSION_DENIED, "this pod has another identity now");
         else if (s->view != n->view)
@@ -217,18 +259,16 @@ static void change_node(struct shard *d, const struct xds_node_change *c)
     n->spiffe_id = own(c->spiffe_id);
     n->title = own(c->title);
     n->view = view_get(d, c->view);
-    update_streams(d, n);
+    update_streams(n);
 }
 
 /* ---- a revision ---- */
-static void track_all(struct part *p, struct slot *slot, const struct xds_resource *was)
+/* The stream after |s| (NULL: the first) of those that see the part; |at|: which of its views, from 0. */
+static struct stream *next_of_part(const struct part *p, size_t *at, struct stream *s)
 {
-    for (size_t i = 0; i < p->n_views; i++)
-        for (struct stream *s = p->views[i]->streams; s; s = s->next_in_view)
-            if (slot->now)
-                track_slot(s, slot);
-            else
-                track_lost(s, slot, was);
+    s = s ? s->next_in_view : NULL;
+    while (!s && *at < p->n_views) s = p->views[(*at)++]->streams;
+    return s;
 }
 
 static void set_slot(struct shard *d, const struct xds_slot_change *c)
@@ -237,6 +277,8 @@ static void set_slot(struct shard *d, const struct xds_slot_change *c)
     struct slot *s = map_get(&p->slots[c->now->type], c->now->name);
     if (!s) s = slot_new(d, p, c->now->type, c->now->name);
     bool is_same = s->now && hash128_eq(s->now->version, c->now->version);
+    uint32_t was = s->now ? s->stamp : 0;
+    p->live[s->type] += !s->now;
     if (!s->now && s->stamp) s->refs++; /* it was kept by streams only */
     xds_resource_unref(s->now);
     s->now = xds_resource_ref(c->now);
@@ -244,7 +286,8 @@ static void set_slot(struct shard *d, const struct xds_slot_change *c)
     s->stamp = (s->stamp + 1) & STAMP_MASK;
     if (!s->stamp) s->stamp = 1;
     s->refused_by = refusals_bits(d, s->now);
-    track_all(p, s, NULL);
+    size_t at = 0;
+    for (struct stream *st = NULL; (st = next_of_part(p, &at, st));) track_slot(st, s, was);
 }
 
 static void unset_slot(struct shard *d, const struct xds_slot_change *c)
@@ -253,8 +296,12 @@ static void unset_slot(struct shard *d, const struct xds_slot_change *c)
     struct slot *s = p ? map_get(&p->slots[c->type], c->name) : NULL;
     if (!s || !s->now) return;
     struct xds_resource *was = s->now;
+    size_t at = 0;
+    for (struct stream *st = NULL; (st = next_of_part(p, &at, st));) cover_write_out(st, s);
     s->now = NULL;
-    track_all(p, s, was);
+    p->live[s->type]--;
+    at = 0;
+    for (struct stream *st = NULL; (st = next_of_part(p, &at, st));) track_lost(st, s, was);
     xds_resource_unref(was);
     slot_unref(d, s);
     part_drop_if_unused(d, p);
@@ -265,16 +312,18 @@ static void unset_slot(struct shard *d, const struct xds_slot_change *c)
 void shard_apply(struct shard *d, const struct xds_revision *r)
 {
     d->revision = r->revision;
+    d->is_applying = true;
     for (each(c, r->slots))
         if (c->now) set_slot(d, c);
     for (each(c, r->views)) change_view(d, c);
     for (each(c, r->nodes)) change_node(d, c);
     for (each(c, r->slots))
         if (!c->now) unset_slot(d, c);
-    for (struct stream *s = d->streams; s; s = s->next) {
-        if (!s->node) stream_admit(s);
-        if (s->is_touched) push(s);
-    }
+    d->is_applying = false;
+    for (struct stream *s = d->n_unadmitted ? d->streams : NULL; s; s = s->next)
+        if (!s->view) stream_admit(s);
+    for (size_t i = 0; i < d->n_touched; i++) push(d->touched[i]);
+    d->n_touched = 0;
 }
 
 void shard_release(struct shard *d)
@@ -298,4 +347,5 @@ void shard_release(struct shard *d)
     for (int t = 0; t < XDS_TYPE_COUNT; t++) map_release(&d->ghosts[t]);
     ids_free(&d->free_slots);
     free(d->slots);
+    free(d->touched);
 }

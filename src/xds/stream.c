@@ -7,7 +7,7 @@
 #include "xds/internal.h"
 
 enum { MAX_WAITING = 32, MAX_MESSAGE = 32 << 20 };
-static const int64_t admit_wait = 3000000000;
+static const int64_t admit_wait = 3000000000, request_wait = 10000000000;
 
 #define ADS_PATH "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 
@@ -31,6 +31,7 @@ static void dirty_all(struct stream *s, enum xds_type type)
 
 static void subscribe_wildcard(struct stream *s, enum xds_type type)
 {
+    if (!s->types[type].is_wildcard) cover_end(s, type);
     s->types[type].is_wildcard = s->types[type].must_answer = true;
     dirty_all(s, type);
 }
@@ -56,9 +57,10 @@ static void subscribe(struct stream *s, enum xds_type type, struct str name, boo
 static void unsubscribe_wildcard(struct stream *s, enum xds_type type)
 {
     struct entries *l = &s->types[type].entries;
+    cover_end(s, type);
     s->types[type].is_wildcard = false;
     for (size_t i = l->n; i > 0; i--)
-        if (!l->v[i - 1].is_named) track_drop(s, type, l->v[i - 1].slot);
+        if (!l->v[i - 1].is_named) track_drop(s, shard_slot(s->shard, l->v[i - 1].slot));
 }
 
 static void unsubscribe(struct stream *s, enum xds_type type, struct str name)
@@ -71,7 +73,7 @@ static void unsubscribe(struct stream *s, enum xds_type type, struct str name)
     if (!e) return;
     struct slot *slot = shard_slot(s->shard, e->slot);
     if (!s->types[type].is_wildcard) {
-        track_drop(s, type, slot->id);
+        track_drop(s, slot);
         return;
     }
     /* Still covered by the wildcard: the proxy has to be told which way. */
@@ -170,10 +172,12 @@ void stream_admit(struct stream *s)
         deny(s, "which belongs to another identity");
         return;
     }
-    s->node = n;
-    s->view = n->view;
-    s->next_in_view = n->view->streams;
-    n->view->streams = s;
+    if (s->timer) event_free(s->timer);
+    s->timer = NULL;
+    s->timer_at = 0;
+    s->shard->n_unadmitted--;
+    node_enter(s, n);
+    view_enter(s, n->view);
     log_info("%.*s connected from %.*s", STR_FMT(n->title), STR_FMT(s->peer->address));
     handle_waiting(s);
     server_event(s->shard->server);
@@ -185,6 +189,7 @@ static bool is_in_order(struct stream *s, const struct discovery_request *q)
         stream_end(s, GRPC_INVALID_ARGUMENT, "the first request needs node.id, every request a type_url");
         return false;
     }
+    if (!s->node_id.n) s->admit_by = 0;
     if (!s->node_id.n) s->envoy = refusals_version(s->shard, q->envoy);
     if (!s->node_id.n) s->node_id = str_make(xstrndup(q->node_id.p, q->node_id.n), q->node_id.n);
     if (!q->node_id.n || str_eq(q->node_id, s->node_id)) return true;
@@ -229,6 +234,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (s->is_over) return;
     if (s->node)
         push(s);
+    else if (!s->node_id.n && clock_mono_ns() >= s->admit_by)
+        stream_end(s, GRPC_INVALID_ARGUMENT, "no request came");
     else if (s->admit_by && clock_mono_ns() >= s->admit_by)
         deny(s, "which is no pod of the mesh");
     else
@@ -279,6 +286,7 @@ static void *on_open(void *arg, struct h2_stream *h2, const struct h2_peer *peer
     s->next = d->streams;
     if (s->next) s->next->prev = s;
     d->streams = s;
+    d->n_unadmitted++;
     if (!peer->has_certificate) {
         stream_end(s, GRPC_UNAUTHENTICATED, "a client certificate is needed");
     } else if (!peer->spiffe_id.n) {
@@ -288,6 +296,9 @@ static void *on_open(void *arg, struct h2_stream *h2, const struct h2_peer *peer
     } else if (!count_in(s)) {
         metric_add(&xds_max_rejected, 1, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
         stream_end(s, GRPC_RESOURCE_EXHAUSTED, "there are as many proxies as maxDataPlaneConnections allows");
+    } else {
+        s->admit_by = clock_mono_ns() + request_wait;
+        stream_arm(s, s->admit_by);
     }
     return s;
 }
@@ -311,14 +322,6 @@ static void on_message(void *state, struct str piece, bool is_last)
         stream_end(s, GRPC_INVALID_ARGUMENT, err.text);
 }
 
-static void leave_view(struct stream *s)
-{
-    if (!s->view) return;
-    struct stream **at = &s->view->streams;
-    while (*at != s) at = &(*at)->next_in_view;
-    *at = s->next_in_view;
-}
-
 static void on_closed(void *state)
 {
     struct stream *s = state;
@@ -326,7 +329,9 @@ static void on_closed(void *state)
     if (s->node) log_info("%.*s disconnected", STR_FMT(s->node->title));
     s->is_over = true;
     count_out(s);
-    leave_view(s);
+    if (!s->view) s->shard->n_unadmitted--;
+    node_leave(s);
+    view_leave(s);
     track_release(s);
     handle_waiting(s);
     discovery_reader_free(s->reader);
