@@ -1,6 +1,7 @@
 # Thin: CMake builds, tools/deps installs, tests/run tests. `make` alone builds ./build/osm.
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 300
 CONFIGURE = cmake -G Ninja -S . -Wno-dev
 
 all: deps-build
@@ -38,6 +39,13 @@ tsan: deps-test
 	@cmake --build build-tsan
 	@ctest --test-dir build-tsan --output-on-failure -j2
 
+# Minutes of random changes, reconnects, slow readers, refusals and restarts, under ASan and under TSan.
+soak: deps-test asan-build
+	@$(CONFIGURE) -B build-tsan -DOSM_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	@cmake --build build-tsan --target unit_xds_test_soak
+	@OSM_SOAK_SECONDS=$(SOAK_SECONDS) build-asan/tests/unit_xds_test_soak
+	@OSM_SOAK_SECONDS=$(SOAK_SECONDS) build-tsan/tests/unit_xds_test_soak
+
 fuzz: deps-test
 	@CC=clang CXX=clang++ $(CONFIGURE) -B build-fuzz -DOSM_SANITIZE=address -DOSM_FUZZ=ON >/dev/null
 	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
@@ -59,4 +67,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube tsan fuzz bench install format clean
+.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube tsan fuzz bench soak install format clean

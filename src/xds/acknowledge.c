@@ -73,6 +73,8 @@ static void search(struct stream *s, struct type_state *t, const struct flight *
 
 static void again(struct stream *s, struct slot *slot)
 {
+    struct slot *now = view_find(s->view, slot->type, slot->name);
+    if (now) slot = now; /* what was sent may stand in another part by now */
     if (!track_is_blank(track_state(s, slot))) track_entry(s, slot)->stamp = 0;
     track_dirty(s, slot);
 }
@@ -93,7 +95,7 @@ static void nack(struct stream *s, struct type_state *t, const struct flight *f,
     if (!n_bad && (f->n != 1 || is_removal_alone)) search(s, t, f, text);
     for (size_t i = 0; i < f->n && !is_removal_alone; i++) {
         struct slot *slot = shard_slot(s->shard, f->v[i].slot);
-        if (bad[i])
+        if (bad[i] && slot->now)
             refuse(s, slot, f->v[i].stamp, text);
         else if (f->v[i].stamp)
             again(s, slot);

@@ -134,16 +134,26 @@ void track_slot(struct stream *s, struct slot *slot, uint32_t was)
 
 void track_lost(struct stream *s, struct slot *slot, const struct xds_resource *was)
 {
-    const struct entry *e = entries_find(&s->types[slot->type].entries, slot->id);
-    if (!e) return;
-    struct slot *now = view_find(s->view, slot->type, slot->name);
-    if (track_is_blank(*e))
+    struct slot *now = view_find(s->view, slot->type, slot->name); /* it may stand in another part by now */
+    if (track_is_blank(track_state(s, slot)))
         track_drop(s, slot);
     else if (!now)
         track_gone(s, slot, false);
     else
         track_move(s, slot, was, now);
     if (now && !is_up_to_date(s, now)) track_dirty(s, now);
+}
+
+/* What is known of a slot of a part that is not seen any more would not be found by its name. */
+static struct slot *keep_by_name(struct stream *s, struct slot *slot)
+{
+    for (size_t i = 0; i < s->view->n_parts; i++)
+        if (s->view->parts[i] == slot->part) return slot;
+    if (!slot->part) return slot;
+    struct slot *ghost = shard_ghost(s->shard, slot->type, slot->name);
+    track_move(s, slot, NULL, ghost);
+    slot_unref(s->shard, ghost); /* the entry counts it */
+    return ghost;
 }
 
 static void remap(struct stream *s, enum xds_type type, uint32_t id)
@@ -155,7 +165,8 @@ static void remap(struct stream *s, enum xds_type type, uint32_t id)
         return;
     }
     if (!now) {
-        if (e->is_held) track_gone(s, slot, false);
+        slot = keep_by_name(s, slot);
+        if (track_state(s, slot).is_held) track_gone(s, slot, false);
         return;
     }
     if (now != slot) track_move(s, slot, slot->now, now);
