@@ -58,6 +58,10 @@ IMAGE ?= osm:latest
 image: deps-image all
 	@tools/image $(IMAGE)
 
+# Thousands of proxies on one controller: minutes, and the machine for itself.
+bench-scale: deps-test all
+	@bench/run scale
+
 install: all
 	cmake --install build --prefix $(PREFIX)
 
@@ -67,4 +71,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube tsan fuzz bench soak install format clean
+.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube tsan fuzz bench soak bench-scale install format clean

@@ -2,6 +2,7 @@
 end, real connections at the other."""
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ XDSLOAD, FLOOR = common.BUILD / "bench/bench_xdsload", common.BUILD / "bench/ben
 PORT, HTTP_PORT = 25128, 29091
 CREATED = "2026-01-01T00:00:00Z"
 # One proxy is one descriptor on either side, and some are needed beside them.
-DESCRIPTORS = __import__("resource").getrlimit(__import__("resource").RLIMIT_NOFILE)[1]
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def meta(name, ns=None, **more):
@@ -28,14 +29,18 @@ def obj(api, kind, metadata, **rest):
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **rest}
 
 
+def text(objects):
+    return "---\n".join(json.dumps(o) + "\n" for o in objects)
+
+
 class World:
     """|services| Services of one HTTP port in |namespaces| namespaces, each with |accounts| workloads of |pods| pods.
 
-    permissive: everyone sees everything ("full"). Else SMI mode: TrafficTargets let the workloads of a namespace call
+    |endpoints| of them at most stand in a slice. permissive: everyone sees everything ("full"). Else SMI mode: TrafficTargets let the workloads of a namespace call
     |reach| Services of it ("scoped")."""
 
-    def __init__(self, services, namespaces=1, accounts=2, pods=1, permissive=True, reach=0):
-        self.services, self.namespaces = services, namespaces
+    def __init__(self, services, namespaces=1, accounts=2, pods=1, permissive=True, reach=0, endpoints=None):
+        self.services, self.namespaces, self.endpoints = services, namespaces, endpoints
         self.accounts, self.pods, self.permissive, self.reach = accounts, pods, permissive, reach
 
     def ns(self, i):
@@ -58,7 +63,7 @@ class World:
         """|more|: further addresses."""
         ends = [{"addresses": [self.address(i, a, p)], "conditions": {"ready": True},
                  "targetRef": {"kind": "Pod", "name": f"s{i}-{a}-{p}", "namespace": self.ns(i)}}
-                for a in range(self.accounts) for p in range(self.pods)]
+                for a in range(self.accounts) for p in range(self.pods)][:self.endpoints]
         ends += [{"addresses": [x], "conditions": {"ready": True}, "targetRef": ends[0]["targetRef"]} for x in more]
         return obj("discovery.k8s.io/v1", "EndpointSlice",
                    meta(f"s{i}-1", self.ns(i), labels={"kubernetes.io/service-name": f"s{i}"}),
@@ -118,7 +123,8 @@ class Controller:
         self.world, self.threads = world, threads
         self.home = Path(tempfile.mkdtemp(prefix="osm-scale-"))
         self.dir, self.state, self.staging = self.home / "objects", self.home / "state", self.home / "staging"
-        for d in (self.dir, self.state, self.staging, self.home / "tokens"):
+        self.socket = self.home / "run/controller.sock"
+        for d in (self.dir, self.state, self.staging, self.home / "tokens", self.socket.parent):
             d.mkdir(mode=0o700)
         self.process = self.load = None
 
@@ -140,24 +146,25 @@ class Controller:
         else:
             shutil.rmtree(self.home, ignore_errors=True)
 
-    def file(self, i):
-        return self.dir / f"s{i:05}.yaml"
-
-    def texts(self, i, **replace):
-        """The objects of Service |i|, one document a line of JSON; |replace| by kind."""
-        return "---\n".join(json.dumps(replace.get(o["kind"], o)) + "\n" for o in self.world.of_service(i))
+    def files(self, i):
+        """The objects of Service |i| by file, a document a line: endpoints apart, as a platform writes them."""
+        of = {"endpoints": [], "service": []}
+        for o in self.world.of_service(i):
+            of["endpoints" if o["kind"] == "EndpointSlice" else "service"].append(o)
+        return {self.dir / f"{name}{i:05}.yaml": objects for name, objects in of.items()}
 
     def write_world(self):
-        (self.dir / "a.yaml").write_text("---\n".join(json.dumps(o) + "\n" for o in self.world.common()))
+        (self.dir / "a.yaml").write_text(text(self.world.common()))
         for i in range(self.world.services):
-            self.file(i).write_text(self.texts(i))
+            for file, objects in self.files(i).items():
+                file.write_text(text(objects))
 
     def start(self):
         begin = time.monotonic()
         self.log = open(self.home / "log", "ab")
         self.process = subprocess.Popen(
             [str(common.OSM), "controller", "--dir", str(self.dir), "--state", str(self.state), "--tokens",
-             str(self.home / "tokens"), "--api", str(self.home / "api"), "--port", str(PORT), "--http-port", str(HTTP_PORT),
+             str(self.home / "tokens"), "--api", str(self.socket), "--port", str(PORT), "--http-port", str(HTTP_PORT),
              "--pod-range", "10.128.0.0/9", "--threads", str(self.threads)], stderr=self.log, stdout=self.log)
         common.wait_for("the controller", self.is_ready, 120, 0.01)
         return time.monotonic() - begin
@@ -177,6 +184,10 @@ class Controller:
             self.process = None
             self.log.close()
 
+    def accepted(self):
+        common.run(common.OSM, "wait", "--for", "accepted", "--timeout", "30s",
+                   env={**os.environ, "OSM_STATE": str(self.socket.parent)})
+
     def memory(self):
         return common.memory_kb(self.process.pid)
 
@@ -190,17 +201,32 @@ class Controller:
         return out
 
     def change(self, i, **replace):
-        """Stages another form of Service |i|'s file; returns the words with which Load.change puts it in place."""
-        staged = self.staging / self.file(i).name
-        staged.write_text(self.texts(i, **replace))
-        return f"rename {staged} {self.file(i)}"
+        """Stages the files of Service |i| with other objects (by kind or by name) in them; returns the words with which
+        Load.timed puts the last of them in place, after the others."""
+        how = "rename"
+        for file, objects in self.files(i).items():
+            now = [replace.get(o["metadata"]["name"], replace.get(o["kind"], o)) for o in objects]
+            if now == objects and file.exists():
+                continue
+            if how != "rename":
+                os.rename(*how.split()[1:])
+            (self.staging / file.name).write_text(text(now))
+            how = f"rename {self.staging / file.name} {file}"
+        return how
+
+    def write_again(self):
+        for i in range(self.world.services):
+            for file, objects in self.files(i).items():
+                staged = self.staging / file.name
+                staged.write_text(text(objects))
+                staged.rename(file)
 
 
 class Load:
     """bench_xdsload, driven by its commands."""
 
-    def __init__(self, controller, limit=None, node_bytes=0, resume=False):
-        nodes = list(controller.world.nodes())[:limit]
+    def __init__(self, controller, limit=None, node_bytes=0, resume=False, nodes=None):
+        nodes = nodes or list(controller.world.nodes())[:limit]
         file = controller.home / "nodes"
         file.write_text("".join(f"{node} {spiffe}\n" for node, spiffe in nodes))
         args = [str(XDSLOAD), "--server", f"127.0.0.1:{PORT}", "--ca", str(controller.state), "--nodes", str(file),

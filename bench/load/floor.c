@@ -87,6 +87,7 @@ static void accept_all(struct worker *w)
         *p = (struct peer){.fd = fd, .ssl = SSL_new(w->tls), .next = w->peers};
         w->peers = p;
         SSL_set_fd(p->ssl, fd);
+        SSL_set_read_ahead(p->ssl, 1);
         watch(w, p, EPOLL_CTL_ADD);
     }
 }

@@ -87,6 +87,7 @@ static bool start_tls(struct link *l, X509 *cert)
     if (l->set->name && !tls_expect_name(l->ssl, l->set->name, &err)) return false;
     if (l->session) SSL_set_session(l->ssl, l->session);
     SSL_set_fd(l->ssl, l->fd);
+    SSL_set_read_ahead(l->ssl, 1);
     SSL_set_connect_state(l->ssl);
     return true;
 }
@@ -188,6 +189,7 @@ static void read_all(struct link *l)
         if (n <= 0) return;
         l->received += (uint64_t)n;
         l->set->ops->data(l, str_make(in, (size_t)n));
+        if (l->ssl && !SSL_has_pending(l->ssl)) return;
     }
 }
 

@@ -222,6 +222,7 @@ static bool read_some(struct conn *c)
             flush(c);
             return false;
         }
+        if (c->ssl && !SSL_has_pending(c->ssl)) return true; /* the loop says if more comes */
     }
     event_active(&c->read, EV_READ, 0);
     return true;

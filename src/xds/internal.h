@@ -126,7 +126,6 @@ struct stream {
     int64_t timer_at, admit_by, listener_changed;
     int64_t connected_s;
     uint32_t nonce, envoy; /* envoy: the bit of its version */
-    uint64_t accepted;     /* as last told to the owner */
     bool is_over, is_counted, is_touched;
 };
 
@@ -160,11 +159,9 @@ struct xds_server {
     int n, listen_fd;
     uint16_t port;
     atomic_int streams, max_streams;
-    atomic_bool is_published, is_event_due;
+    atomic_bool is_published;
     bool is_ending;
     uint64_t revision; /* owner thread */
-    void (*on_event)(void *arg);
-    void *event_arg;
 };
 
 /* shard.c */
@@ -231,7 +228,6 @@ uint32_t refusals_bits(struct shard *d, const struct xds_resource *r);       /* 
 void refusals_fill(struct shard *d, struct arena *a, struct xds_status *st); /* of what is still published */
 void refusals_release(struct shard *d);
 /* server.c, receipts.c: messages to the owner */
-void server_event(struct xds_server *s);
 void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st);
 /* metrics.c */
 void xds_metrics_init(void);

@@ -339,9 +339,4 @@ void push(struct stream *s)
     static const enum xds_type order[] = {XDS_CLUSTER, XDS_ENDPOINT, XDS_SECRET, XDS_LISTENER, XDS_ROUTE};
     for (size_t i = 0; s->node && !s->is_over && i < XDS_TYPE_COUNT; i++) push_type(s, order[i]);
     s->is_touched = false;
-    if (!s->node || s->is_over) return;
-    uint64_t accepted = push_accepted(s);
-    if (accepted == s->accepted) return;
-    s->accepted = accepted;
-    server_event(s->shard->server);
 }

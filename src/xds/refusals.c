@@ -147,7 +147,6 @@ static void on_owner(void *arg)
     for (int i = 0; i < s->n && !s->is_ending; i++)
         if (i != q->from) mailbox_post(s->shards[i].loop->mail, on_told, copy(q, i));
     arena_free(q->arena);
-    server_event(s);
 }
 
 void refusals_add(struct shard *d, const struct stream *s, const struct slot *slot, struct str text)

@@ -213,22 +213,3 @@ void xds_publish(struct xds_server *s, const struct xds_revision *r)
     }
     atomic_store(&s->is_published, true);
 }
-
-/* ---- events ---- */
-static void tell_owner(void *arg)
-{
-    struct xds_server *s = arg;
-    atomic_store(&s->is_event_due, false);
-    if (s->on_event && !s->is_ending) s->on_event(s->event_arg);
-}
-
-void server_event(struct xds_server *s)
-{
-    if (!atomic_exchange(&s->is_event_due, true)) mailbox_post(s->owner, tell_owner, s);
-}
-
-void xds_on_event(struct xds_server *s, void (*fn)(void *arg), void *arg)
-{
-    s->on_event = fn;
-    s->event_arg = arg;
-}

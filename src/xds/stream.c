@@ -180,7 +180,6 @@ void stream_admit(struct stream *s)
     view_enter(s, n->view);
     log_info("%.*s connected from %.*s", STR_FMT(n->title), STR_FMT(s->peer->address));
     handle_waiting(s);
-    server_event(s->shard->server);
 }
 
 static bool is_in_order(struct stream *s, const struct discovery_request *q)
@@ -325,7 +324,6 @@ static void on_message(void *state, struct str piece, bool is_last)
 static void on_closed(void *state)
 {
     struct stream *s = state;
-    struct xds_server *server = s->shard->server;
     if (s->node) log_info("%.*s disconnected", STR_FMT(s->node->title));
     s->is_over = true;
     count_out(s);
@@ -341,7 +339,6 @@ static void on_closed(void *state)
     if (s->shard->streams == s) s->shard->streams = s->next;
     free((char *)s->node_id.p);
     free(s);
-    server_event(server);
 }
 
 const struct h2_grpc xds_grpc = {

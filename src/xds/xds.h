@@ -115,5 +115,3 @@ struct xds_status {
 };
 /* Asks the threads and calls |done| on the owner thread with a status in an arena that |done| frees. */
 void xds_status_get(struct xds_server *s, void (*done)(void *arg, struct xds_status *st, struct arena *a), void *arg);
-/* Called on the owner thread when a stream comes, goes, accepts a revision or refuses a resource. */
-void xds_on_event(struct xds_server *s, void (*fn)(void *arg), void *arg);
