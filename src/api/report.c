@@ -1,5 +1,6 @@
 #include "api/report.h"
 
+#include "base/map.h"
 #include "base/names.h"
 #include "kinds/namespace.h"
 #include "kinds/pod.h"
@@ -18,19 +19,19 @@ static void put_text(json_t *o, const char *name, struct str s) { json_object_se
 
 struct pod_count {
     int64_t expected, connected, accepted, unready;
+    struct map proxies; /* by node id: the first of them by address */
 };
 
-static const struct xds_proxy_status *proxy_of(const struct report_input *in, struct str uid)
+static void map_proxies(const struct report_input *in, struct pod_count *n)
 {
     for (each(p, in->xds->proxies))
-        if (str_eq(p->node_id, uid)) return p;
-    return NULL;
+        if (!map_get(&n->proxies, p->node_id)) map_put(&n->proxies, p->node_id, p);
 }
 
 static struct str proxy_state(const struct report_input *in, const struct mesh_pod *m, struct pod_count *n)
 {
     if (!m || !m->in_mesh) return S("-");
-    const struct xds_proxy_status *p = proxy_of(in, m->uid);
+    const struct xds_proxy_status *p = map_get(&n->proxies, m->uid);
     n->expected++;
     if (!p) return S("not connected");
     n->connected++;
@@ -189,6 +190,29 @@ static json_t *policies_json(const struct report_input *in)
     return all;
 }
 
+/* ---- changes ---- */
+static json_t *texts(struct strs l)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < l.n; i++) json_array_append_new(all, text(l.v[i]));
+    return all;
+}
+
+/* The newest first. */
+static json_t *changes_json(const struct report_input *in)
+{
+    json_t *all = json_array();
+    for (size_t i = in->xds->changes.n; i > 0; i--) {
+        const struct xds_change_status *c = &in->xds->changes.v[i - 1];
+        json_array_append_new(
+            all, json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o}", "revision", (json_int_t)c->revision, "time",
+                           (json_int_t)c->at_s, "objects", texts(c->causes), "objectsChanged", (json_int_t)c->n_causes,
+                           "expected", (json_int_t)c->expected, "accepted", (json_int_t)c->accepted, "refused",
+                           (json_int_t)c->refused, "lastMs", (double)c->last_ns / 1e6, "waiting", texts(c->waiting)));
+    }
+    return all;
+}
+
 /* ---- the whole ---- */
 
 static json_t *mesh_json(const struct report_input *in)
@@ -214,13 +238,15 @@ static json_t *objects_json(const struct report_input *in)
 json_t *report_json(const struct report_input *in)
 {
     struct pod_count n = {0};
+    map_proxies(in, &n);
     json_t *pods = pods_json(in, &n);
+    map_release(&n.proxies);
     bool accepted = n.accepted == n.expected && in->xds->revision >= in->revision;
-    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o}", "ready", accepted && n.unready == 0,
-                     "accepted", accepted, "revision", (json_int_t)in->revision, "mesh", mesh_json(in), "objects",
-                     objects_json(in), "proxies", "expected", (json_int_t)n.expected, "connected",
-                     (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "policies",
-                     policies_json(in), "diagnostics", diagnostics_json(in));
+    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o}", "ready",
+                     accepted && n.unready == 0, "accepted", accepted, "revision", (json_int_t)in->revision, "mesh",
+                     mesh_json(in), "objects", objects_json(in), "proxies", "expected", (json_int_t)n.expected,
+                     "connected", (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "policies",
+                     policies_json(in), "diagnostics", diagnostics_json(in), "changes", changes_json(in));
 }
 
 static json_t *namespace_json(const struct report_input *in, struct str name, struct strs pods)

@@ -123,6 +123,48 @@ static void write_diagnostics(const json_t *st, struct arena *a, struct buf *out
     text_table_write(&t, out);
 }
 
+static struct str joined(const json_t *texts, int64_t all, struct arena *a)
+{
+    struct buf b SCOPED_BUF = {0};
+    size_t i;
+    json_t *t;
+    json_array_foreach(texts, i, t) buf_fmt(&b, "%s%s", i ? ", " : "", json_string_value(t));
+    if (all > (int64_t)i) buf_fmt(&b, "%sand %lld more", i ? " " : "", (long long)(all - (int64_t)i));
+    return str_dup(a, buf_view(&b));
+}
+
+static void write_change(const json_t *c, struct arena *a, struct text_table *t)
+{
+    int64_t expected = json_number(c, "expected"), accepted = json_number(c, "accepted");
+    double last = json_real_value(json_object_get(c, "lastMs"));
+    struct str refused = json_number(c, "refused") ? S(", refusals below") : S("");
+    struct str row[] = {cell_int(a, json_number(c, "revision")),
+                        joined(json_object_get(c, "objects"), json_number(c, "objectsChanged"), a),
+                        str_fmt(a, "%lld of %lld%.*s", (long long)accepted, (long long)expected, STR_FMT(refused)),
+                        accepted ? str_fmt(a, "%.1f ms", last) : S("-"),
+                        joined(json_object_get(c, "waiting"), expected - accepted, a)};
+    text_table_row(t, row);
+}
+
+/* The newest three, and all that are waited for. */
+static void write_changes(const json_t *st, struct arena *a, struct buf *out)
+{
+    static const char *const header[] = {"REVISION", "CHANGED", "ACCEPTED BY", "LAST AFTER", "WAITING FOR", NULL};
+    struct text_table t = text_table_new(a, header);
+    size_t i, shown = 0;
+    json_t *c;
+    json_array_foreach(json_object_get(st, "changes"), i, c)
+    {
+        bool is_open = json_number(c, "accepted") < json_number(c, "expected");
+        if (!json_number(c, "expected") || (shown >= 3 && !is_open)) continue;
+        write_change(c, a, &t);
+        shown++;
+    }
+    if (!shown) return;
+    buf_char(out, '\n');
+    text_table_write(&t, out);
+}
+
 static void print_status(const json_t *st, bool as_json, bool clear)
 {
     struct arena *a SCOPED_ARENA = arena_new();
@@ -139,6 +181,7 @@ static void print_status(const json_t *st, bool as_json, bool clear)
         write_pods(st, a, &out);
         write_edges(st, a, &out);
         write_policies(st, a, &out);
+        write_changes(st, a, &out);
         write_diagnostics(st, a, &out);
     }
     fwrite(out.p, 1, out.n, stdout);

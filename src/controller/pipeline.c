@@ -11,7 +11,7 @@
 #include "mesh/workload.h"
 #include "plan/plan.h"
 
-enum { SLICE_NS = 2 * 1000 * 1000 };
+enum { SLICE_NS = 2 * 1000 * 1000, NAMED_CAUSES = 20 };
 #define PART_BASE "base"
 
 struct pipeline {
@@ -33,11 +33,23 @@ static void watch(struct pipeline *p, const struct cell_kind *k, struct str key,
     (on ? sheet_observe : sheet_unobserve)(p->opt.sheet, k, key);
 }
 
+/* What people are told of the revision that is being made. */
+static void note_cause(struct pipeline *p, enum kind k, struct str key, const struct object *now)
+{
+    if (p->next.n_causes++ >= NAMED_CAUSES) return;
+    const char *what = now ? "" : " removed";
+    struct str text = str_fmt(p->arena, "%s %.*s%s", kind_info(k)->name, STR_FMT(key), what);
+    if (now && now->meta.generation)
+        text = str_fmt(p->arena, "%.*s generation %lld", STR_FMT(text), (long long)now->meta.generation);
+    list_push(p->arena, &p->next.causes, text);
+}
+
 static void object_changed(void *arg, enum kind k, struct str key, const struct object *old, const struct object *now)
 {
     struct pipeline *p = arg;
     struct arena *a SCOPED_ARENA = arena_new();
     metrics_object(k, old, now);
+    note_cause(p, k, key, now);
     if (!old != !now) {
         watch(p, &mesh_diag_cell, mesh_diag_key(a, k, key), now != NULL);
         if (k == KIND_SERVICE) watch(p, &plan_member_cell, key, now != NULL);

@@ -125,8 +125,16 @@ struct stream {
     struct event *timer;
     int64_t timer_at, admit_by, listener_changed;
     int64_t connected_s;
-    uint32_t nonce, envoy; /* envoy: the bit of its version */
+    uint32_t nonce, envoy;    /* envoy: the bit of its version */
+    uint64_t owed, owed_last; /* revisions that it has to accept: bit r % 64; the last of them */
     bool is_over, is_counted, is_touched;
+};
+
+enum { KEPT_CHANGES = 64 };
+struct change { /* a revision, and what came of it in this thread */
+    uint64_t revision;
+    int64_t at, last; /* published; the last acceptance */
+    uint32_t expected, accepted, refused;
 };
 
 struct shard {
@@ -149,6 +157,14 @@ struct shard {
     struct stream **touched; /* by the revision that is being applied */
     size_t n_touched, cap_touched;
     bool is_applying;
+    struct change changes[KEPT_CHANGES]; /* by revision % KEPT_CHANGES */
+};
+struct published { /* the owner's part of a change */
+    uint64_t revision;
+    int64_t at_s;
+    struct arena *arena;
+    struct strs causes;
+    size_t n_causes;
 };
 
 struct xds_server {
@@ -158,10 +174,11 @@ struct xds_server {
     struct shard *shards;
     int n, listen_fd;
     uint16_t port;
-    atomic_int streams, max_streams;
+    atomic_int streams, max_streams, owing;
     atomic_bool is_published;
     bool is_ending;
     uint64_t revision; /* owner thread */
+    struct published published[KEPT_CHANGES];
 };
 
 /* shard.c */
@@ -173,7 +190,8 @@ struct slot *shard_ghost(struct shard *d, enum xds_type type, struct str name);
 struct slot *shard_find_ghost(const struct shard *d, enum xds_type type, struct str name);
 /* The slot that has the name and a content in the view, or NULL. */
 struct slot *view_find(const struct view *v, enum xds_type type, struct str name);
-void shard_apply(struct shard *d, const struct xds_revision *r);
+/* |at|: when it was published. */
+void shard_apply(struct shard *d, const struct xds_revision *r, int64_t at);
 void shard_release(struct shard *d);
 
 /* stream.c: life, admission, requests */
@@ -223,14 +241,21 @@ void push_acknowledge(struct stream *s, enum xds_type type, const struct discove
 /* refusals.c: what was refused is not offered again to that version of Envoy. |envoy| is a bit */
 uint32_t refusals_version(struct shard *d, const uint32_t envoy[3]);
 struct str refusals_version_text(struct shard *d, uint32_t envoy, struct arena *a); /* "1.40.0" */
-void refusals_add(struct shard *d, const struct stream *s, const struct slot *slot, struct str text);
+void refusals_add(struct shard *d, struct stream *s, const struct slot *slot, struct str text);
 uint32_t refusals_bits(struct shard *d, const struct xds_resource *r);       /* of the versions that refused it */
 void refusals_fill(struct shard *d, struct arena *a, struct xds_status *st); /* of what is still published */
 void refusals_release(struct shard *d);
-/* server.c, receipts.c: messages to the owner */
+/* changes.c: receipts */
+void changes_begin(struct shard *d, uint64_t revision, int64_t at);
+void changes_owe(struct stream *s); /* after the push of a revision that touched it */
+void changes_settle(struct stream *s);
+void changes_refused(struct stream *s);
+void changes_forget(struct stream *s);
+void changes_fill(struct shard *d, struct arena *a, struct xds_status *st);
+/* receipts.c */
 void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st);
 /* metrics.c */
 void xds_metrics_init(void);
 extern struct metric xds_connect_count, xds_reconnect_count, xds_request_count, xds_send_success, xds_send_error,
-    xds_update_time, xds_broadcasts, xds_max_rejected, xds_resources_sent;
+    xds_update_time, xds_broadcasts, xds_max_rejected, xds_resources_sent, xds_accept_time, xds_owing_count;
 const char *xds_type_short(enum xds_type t); /* "CDS" … */

@@ -31,15 +31,23 @@ struct metric xds_broadcasts = {
 struct metric xds_resources_sent = {.name = "osm_proxy_resources_sent_count",
                                     .help = "Resources sent to proxies, all types together",
                                     .type = METRIC_COUNTER};
+static const double fractions[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 0};
+struct metric xds_accept_time = {.name = "osm_proxy_change_accept_time",
+                                 .help = "Seconds from a revision to its acceptance by each proxy that it concerns",
+                                 .type = METRIC_HISTOGRAM,
+                                 .buckets = fractions};
+struct metric xds_owing_count = {.name = "osm_proxy_behind_count",
+                                 .help = "Proxies that have not yet accepted what concerns them",
+                                 .type = METRIC_GAUGE};
 struct metric xds_max_rejected = {.name = "osm_proxy_max_connections_rejected",
                                   .help = "Proxies refused because of maxDataPlaneConnections",
                                   .type = METRIC_COUNTER};
 
 void xds_metrics_init(void)
 {
-    struct metric *const all[] = {&xds_connect_count, &xds_reconnect_count, &xds_request_count,
-                                  &xds_send_success,  &xds_send_error,      &xds_update_time,
-                                  &xds_broadcasts,    &xds_max_rejected,    &xds_resources_sent};
+    struct metric *const all[] = {&xds_connect_count,  &xds_reconnect_count, &xds_request_count, &xds_send_success,
+                                  &xds_send_error,     &xds_update_time,     &xds_broadcasts,    &xds_max_rejected,
+                                  &xds_resources_sent, &xds_accept_time,     &xds_owing_count};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) metric_register(all[i]);
 }
 

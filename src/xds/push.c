@@ -339,4 +339,5 @@ void push(struct stream *s)
     static const enum xds_type order[] = {XDS_CLUSTER, XDS_ENDPOINT, XDS_SECRET, XDS_LISTENER, XDS_ROUTE};
     for (size_t i = 0; s->node && !s->is_over && i < XDS_TYPE_COUNT; i++) push_type(s, order[i]);
     s->is_touched = false;
+    changes_settle(s);
 }

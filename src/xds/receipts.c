@@ -63,6 +63,47 @@ static void add_refusals(struct inquiry *in, const struct xds_status *from)
                                             str_dup(a, r->origin), str_dup(a, r->text), r->version}));
 }
 
+static struct xds_change_status *change_at(struct inquiry *in, uint64_t revision)
+{
+    for (each(c, in->st.changes))
+        if (c->revision == revision) return c;
+    struct xds_change_status *c = list_add(in->arena, &in->st.changes);
+    c->revision = revision;
+    return c;
+}
+
+static void add_changes(struct inquiry *in, const struct xds_status *from)
+{
+    for (each(c, from->changes)) {
+        struct xds_change_status *to = change_at(in, c->revision);
+        to->expected += c->expected;
+        to->accepted += c->accepted;
+        to->refused += c->refused;
+        if (c->last_ns > to->last_ns) to->last_ns = c->last_ns;
+        for (size_t i = 0; i < c->waiting.n; i++)
+            list_push(in->arena, &to->waiting, str_dup(in->arena, c->waiting.v[i]));
+    }
+}
+
+static void name_causes(struct inquiry *in)
+{
+    struct arena *a = in->arena;
+    for (each(c, in->st.changes)) {
+        const struct published *p = &in->server->published[c->revision % KEPT_CHANGES];
+        if (p->revision != c->revision) continue;
+        c->at_s = p->at_s;
+        c->n_causes = p->n_causes;
+        c->causes = (struct strs){arena_array(a, struct str, p->causes.n), p->causes.n};
+        for (size_t i = 0; i < p->causes.n; i++) c->causes.v[i] = str_dup(a, p->causes.v[i]);
+    }
+}
+
+static int by_revision(const void *a, const void *b)
+{
+    const struct xds_change_status *x = a, *y = b;
+    return (x->revision > y->revision) - (x->revision < y->revision);
+}
+
 static int by_resource(const void *a, const void *b)
 {
     const struct xds_refusal *x = a, *y = b;
@@ -77,6 +118,8 @@ static void conclude(struct inquiry *in)
     for (each(p, st->proxies)) st->accepted += p->accepted >= st->revision;
     list_sort(&st->proxies, by_title);
     list_sort(&st->refusals, by_resource);
+    list_sort(&st->changes, by_revision);
+    name_causes(in);
     struct arena *a = in->arena;
     if (in->server->is_ending)
         arena_free(a);
@@ -91,6 +134,7 @@ static void on_answer(void *arg)
     struct inquiry *in = w->in;
     add_proxies(in, &w->st);
     add_refusals(in, &w->st);
+    add_changes(in, &w->st);
     arena_free(w->arena);
     if (--in->open == 0) conclude(in);
 }
@@ -119,6 +163,7 @@ void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st)
     }
     st->streams = st->proxies.n;
     refusals_fill(d, a, st);
+    changes_fill(d, a, st);
 }
 
 void xds_status_get(struct xds_server *s, void (*done)(void *arg, struct xds_status *st, struct arena *a), void *arg)

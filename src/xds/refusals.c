@@ -149,7 +149,7 @@ static void on_owner(void *arg)
     arena_free(q->arena);
 }
 
-void refusals_add(struct shard *d, const struct stream *s, const struct slot *slot, struct str text)
+void refusals_add(struct shard *d, struct stream *s, const struct slot *slot, struct str text)
 {
     struct refused q = {.server = d->server,
                         .from = d->number,
@@ -164,6 +164,7 @@ void refusals_add(struct shard *d, const struct stream *s, const struct slot *sl
     log_warn("%.*s refused %.*s %.*s (from %.*s): %.*s", STR_FMT(q.r.node), STR_FMT(q.r.type_name),
              STR_FMT(q.r.resource), STR_FMT(q.r.origin), STR_FMT(text));
     errcode_count(E_PROXY_REFUSED);
+    changes_refused(s);
     keep(d, copy(&q, d->number));
     mailbox_post(d->server->owner, on_owner, copy(&q, 0));
 }

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/listen.h"
 #include "xds/internal.h"
@@ -86,6 +87,7 @@ struct xds_server *xds_server_new(struct event_base *owner, const struct xds_opt
     struct xds_server *s = xcalloc(1, sizeof *s);
     s->opt = *opt;
     s->opt.address = NULL;
+    if (!s->opt.request_wait_ns) s->opt.request_wait_ns = INT64_C(10000000000);
     if (s->opt.tls) SSL_CTX_up_ref(s->opt.tls);
     if (opt->other) s->other = *opt->other;
     s->shards = xcalloc((size_t)opt->threads, sizeof *s->shards);
@@ -112,6 +114,7 @@ void xds_server_free(struct xds_server *s)
     mailbox_free(s->owner);
     if (s->listen_fd >= 0) close(s->listen_fd);
     SSL_CTX_free(s->opt.tls);
+    for (size_t i = 0; i < KEPT_CHANGES; i++) arena_free(s->published[i].arena);
     free(s->shards);
     free(s);
 }
@@ -148,6 +151,7 @@ struct publication { /* a revision on its way; shared by the shards */
     atomic_int refs;
     struct arena *arena;
     struct xds_revision r;
+    int64_t at;
 };
 struct delivery {
     struct shard *shard;
@@ -164,7 +168,7 @@ static void publication_unref(struct publication *p)
 static void deliver(void *arg)
 {
     struct delivery *d = arg;
-    shard_apply(d->shard, &d->p->r);
+    shard_apply(d->shard, &d->p->r, d->p->at);
     publication_unref(d->p);
     free(d);
 }
@@ -183,6 +187,7 @@ static struct publication *copy_revision(const struct xds_revision *r, int refs)
     atomic_init(&p->refs, refs);
     p->arena = a;
     p->r.revision = r->revision;
+    p->at = clock_mono_ns();
     for (each(c, r->slots))
         list_push(
             a, &p->r.slots,
@@ -200,8 +205,18 @@ static struct publication *copy_revision(const struct xds_revision *r, int refs)
 /* A removal says nothing else; a pod without view is gone, too. */
 static bool is_going(const struct xds_node_change *c) { return c->removed || !c->view.n; }
 
+static void remember(struct xds_server *s, const struct xds_revision *r)
+{
+    struct published *p = &s->published[r->revision % KEPT_CHANGES];
+    arena_free(p->arena);
+    *p = (struct published){
+        .revision = r->revision, .at_s = clock_unix_s(), .arena = arena_new(), .n_causes = r->n_causes};
+    p->causes = copy_names(p->arena, (struct strs){r->causes.v, r->causes.n});
+}
+
 void xds_publish(struct xds_server *s, const struct xds_revision *r)
 {
+    remember(s, r);
     struct publication *p = copy_revision(r, s->n);
     for (each(c, p->r.nodes)) c->removed = is_going(c);
     s->revision = r->revision;

@@ -309,9 +309,10 @@ static void unset_slot(struct shard *d, const struct xds_slot_change *c)
 
 /* Contents first, so that no view points at what is not there yet; what is gone last, so that a resource that moves
  * from one part to another is never removed. */
-void shard_apply(struct shard *d, const struct xds_revision *r)
+void shard_apply(struct shard *d, const struct xds_revision *r, int64_t at)
 {
     d->revision = r->revision;
+    changes_begin(d, r->revision, at);
     d->is_applying = true;
     for (each(c, r->slots))
         if (c->now) set_slot(d, c);
@@ -322,7 +323,10 @@ void shard_apply(struct shard *d, const struct xds_revision *r)
     d->is_applying = false;
     for (struct stream *s = d->n_unadmitted ? d->streams : NULL; s; s = s->next)
         if (!s->view) stream_admit(s);
-    for (size_t i = 0; i < d->n_touched; i++) push(d->touched[i]);
+    for (size_t i = 0; i < d->n_touched; i++) {
+        push(d->touched[i]);
+        changes_owe(d->touched[i]);
+    }
     d->n_touched = 0;
 }
 

@@ -7,7 +7,7 @@
 #include "xds/internal.h"
 
 enum { MAX_WAITING = 32, MAX_MESSAGE = 32 << 20 };
-static const int64_t admit_wait = 3000000000, request_wait = 10000000000;
+static const int64_t admit_wait = 3000000000;
 
 #define ADS_PATH "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 
@@ -296,7 +296,7 @@ static void *on_open(void *arg, struct h2_stream *h2, const struct h2_peer *peer
         metric_add(&xds_max_rejected, 1, STR_NULL, STR_NULL, STR_NULL, STR_NULL);
         stream_end(s, GRPC_RESOURCE_EXHAUSTED, "there are as many proxies as maxDataPlaneConnections allows");
     } else {
-        s->admit_by = clock_mono_ns() + request_wait;
+        s->admit_by = clock_mono_ns() + d->server->opt.request_wait_ns;
         stream_arm(s, s->admit_by);
     }
     return s;
@@ -328,6 +328,7 @@ static void on_closed(void *state)
     s->is_over = true;
     count_out(s);
     if (!s->view) s->shard->n_unadmitted--;
+    changes_forget(s);
     node_leave(s);
     view_leave(s);
     track_release(s);

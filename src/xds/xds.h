@@ -42,13 +42,14 @@ struct xds_peer {
     struct str address;
 };
 struct xds_options {
-    int threads;          /* I/O threads, >= 1 */
-    const char *address;  /* numeric, "0.0.0.0" */
-    uint16_t port;        /* 0: any free one; xds_server_port tells */
-    SSL_CTX *tls;         /* TLS 1.3, asks for a client certificate but does not require one; counted */
-    int max_streams;      /* 0: unlimited (MeshConfig maxDataPlaneConnections) */
-    int64_t drain_ns;     /* listener removals wait for this after what stopped naming them was accepted */
-    int64_t warm_wait_ns; /* RDS and LDS wait at most this long for the CDS ACK of clusters they name; 15 s */
+    int threads;             /* I/O threads, >= 1 */
+    const char *address;     /* numeric, "0.0.0.0" */
+    uint16_t port;           /* 0: any free one; xds_server_port tells */
+    SSL_CTX *tls;            /* TLS 1.3, asks for a client certificate but does not require one; counted */
+    int max_streams;         /* 0: unlimited (MeshConfig maxDataPlaneConnections) */
+    int64_t drain_ns;        /* listener removals wait for this after what stopped naming them was accepted */
+    int64_t request_wait_ns; /* a stream without a request is ended after so long; 0: 10 s */
+    int64_t warm_wait_ns;    /* RDS and LDS wait at most this long for the CDS ACK of clusters they name; 15 s */
     int64_t keepalive_ns,
         idle_close_ns;  /* HTTP/2 PING interval; a stream without progress is closed after idle_close */
     int64_t max_age_ns; /* connection age before GOAWAY, ±10 % jitter; 0: never */
@@ -89,6 +90,8 @@ struct xds_revision {
     LIST(struct xds_slot_change) slots;
     LIST(struct xds_view_change) views;
     LIST(struct xds_node_change) nodes;
+    LIST(struct str) causes; /* objects that changed, as people are told: some of them, if they are many */
+    size_t n_causes;         /* all of them */
 };
 /* Hands the revision to the I/O threads. O(change). Before the first publish streams are refused UNAVAILABLE.
  * A stream whose node id is unknown waits up to 3 s for a revision that knows it; one whose certificate is not
@@ -107,11 +110,23 @@ struct xds_proxy_status {
     uint64_t resources;  /* it holds now */
     int64_t connected_s; /* unix */
 };
+/* A revision, and the streams that had to be sent something because of it. Streams that end are not counted. */
+struct xds_change_status {
+    uint64_t revision;
+    int64_t at_s; /* published, unix */
+    struct strs causes;
+    size_t n_causes;
+    uint32_t expected, accepted; /* accepted: or refused, and recorded */
+    uint32_t refused;            /* refusals while it was waited for */
+    int64_t last_ns;             /* from publishing to the last acceptance so far; 0: none */
+    struct strs waiting;         /* titles of some that have not accepted */
+};
 struct xds_status {
     uint64_t revision;          /* last published */
     uint64_t streams, accepted; /* streams that accepted it (a stream whose view it did not touch has accepted it) */
     LIST(struct xds_proxy_status) proxies; /* by title */
     LIST(struct xds_refusal) refusals;
+    LIST(struct xds_change_status) changes; /* the last 64, the newest last */
 };
 /* Asks the threads and calls |done| on the owner thread with a status in an arena that |done| frees. */
 void xds_status_get(struct xds_server *s, void (*done)(void *arg, struct xds_status *st, struct arena *a), void *arg);

@@ -212,7 +212,7 @@ static void clusters_stay_while_listeners_drain(void **state)
 static void an_old_connection_is_sent_away(void **state)
 {
     (void)state;
-    begin((struct xds_options){.max_age_ns = 300000000});
+    begin((struct xds_options){.max_age_ns = 1500000000});
     usual(w);
     struct ads *c = synced(w);
     assert_int_equal(ads_wait_end(c), 14);
@@ -265,13 +265,25 @@ static void who_does_not_read_or_answer_is_cut_and_costs_one_change_set(void **s
     assert_true(c->received < 1500000);
     ads_free(c);
 }
+static void who_asks_for_nothing_is_sent_away(void **state)
+{
+    (void)state;
+    begin((struct xds_options){.request_wait_ns = 1000000000});
+    usual(w);
+    struct ads *silent = connected(&w->alice), *other = connected(&w->alice);
+    first(other, XDS_CLUSTER);
+    expect_ack(other, "CDS +c1");
+    assert_int_equal(refusal(silent), 3);
+    assert_true(ads_is_silent(other));
+    ads_free(other);
+}
 static void who_answers_ping_stays(void **state)
 {
     (void)state;
-    begin((struct xds_options){.keepalive_ns = 50000000, .idle_close_ns = 200000000});
+    begin((struct xds_options){.keepalive_ns = 200000000, .idle_close_ns = 1200000000});
     usual(w);
     struct ads *c = synced(w);
-    int64_t until = clock_mono_ns() + 700000000;
+    int64_t until = clock_mono_ns() + 2500000000;
     while (clock_mono_ns() < until) ads_read(c, 50);
     assert_true(is_alone(1));
     put(w, "p", XDS_ENDPOINT, "c1", "more", NULL);
@@ -332,6 +344,7 @@ int main(void)
         cmocka_unit_test_teardown(an_old_connection_is_sent_away, end),
         cmocka_unit_test_teardown(a_connection_ends_with_its_certificate, end),
         cmocka_unit_test_teardown(who_does_not_read_or_answer_is_cut_and_costs_one_change_set, end),
+        cmocka_unit_test_teardown(who_asks_for_nothing_is_sent_away, end),
         cmocka_unit_test_teardown(who_answers_ping_stays, end),
         cmocka_unit_test_teardown(a_small_window_is_respected, end),
         cmocka_unit_test_teardown(many_come_at_once, end),
