@@ -77,6 +77,6 @@ SSL_CTX *certs_server(struct certs *c, const char *name, struct err *err)
     struct arena *a SCOPED_ARENA = arena_new();
     struct issued i = {.a = a};
     if (!issue(c, STR_NULL, name, &i, err)) return NULL;
-    struct tls_options o = {i.chain, buf_view(&c->key_pem), issuer_roots(c->ca), true, "h2"};
+    struct tls_options o = {i.chain, buf_view(&c->key_pem), issuer_roots(c->ca), true, "h2", STR_NULL};
     return tls_server_context(&o, err);
 }

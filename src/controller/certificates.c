@@ -9,8 +9,10 @@
 #include "identity/ca.h"
 #include "identity/ca_secret.h"
 #include "identity/gateway.h"
+#include "identity/key.h"
 #include "identity/own.h"
 #include "identity/service.h"
+#include "identity/tickets.h"
 #include "identity/token_kube.h"
 #include "net/tls.h"
 
@@ -35,8 +37,14 @@ static void renewed(void *arg, struct str chain, struct str key)
 {
     struct certificates *c = arg;
     struct err err = {0};
+    struct buf tickets __attribute__((cleanup(key_wipe))) = {0};
+    const char *dir = c->opt.controller->state_dir;
+    if (dir && !tickets_secret(dir, clock_unix_s(), &tickets, &err))
+        log_warn("proxies will not resume their sessions after a restart: %s", err.text);
     SSL_CTX *tls = tls_server_context(
-        &(struct tls_options){.chain = chain, .key = key, .roots = issuer_roots(c->issuer), .alpn = "h2"}, &err);
+        &(struct tls_options){
+            .chain = chain, .key = key, .roots = issuer_roots(c->issuer), .alpn = "h2", .tickets = buf_view(&tickets)},
+        &err);
     if (!tls) {
         log_error("the controller keeps its old certificate: %s", err.text);
         return;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -136,6 +137,26 @@ static const char *keep_alpn(const char *alpn)
     return "h2";
 }
 
+/* Name, HMAC key and AES key of tickets. */
+static bool use_tickets(SSL_CTX *ctx, const struct tls_options *opt, struct err *err)
+{
+    enum { LENGTH = 80, DAY = 86400 };
+    unsigned char keys[2 * EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    SSL_CTX_set_timeout(ctx, DAY);
+    for (unsigned char i = 0; i < 2; i++) {
+        struct buf text SCOPED_BUF = {0};
+        buf_char(&text, (char)('1' + i));
+        buf_str(&text, opt->roots);
+        unsigned char *at = HMAC(EVP_sha512(), opt->tickets.p, (int)opt->tickets.n, (unsigned char *)text.p, text.n,
+                                 keys + (size_t)i * EVP_MAX_MD_SIZE, &n);
+        if (!at) return tls_err(err, "the keys of session tickets cannot be made");
+    }
+    bool ok = SSL_CTX_set_tlsext_ticket_keys(ctx, keys, LENGTH) == 1;
+    OPENSSL_cleanse(keys, sizeof keys);
+    return ok || tls_err(err, "the keys of session tickets cannot be set");
+}
+
 SSL_CTX *tls_server_context(const struct tls_options *opt, struct err *err)
 {
     if (!opt->chain.n) return ERR_NULL(err, "a TLS server needs a certificate");
@@ -144,6 +165,10 @@ SSL_CTX *tls_server_context(const struct tls_options *opt, struct err *err)
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"osm", 3);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(ctx, 1);
+    if (opt->tickets.n && !use_tickets(ctx, opt, err)) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
     if (opt->alpn) SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)keep_alpn(opt->alpn));
     if (opt->roots.n)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (opt->require_peer ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
@@ -168,7 +193,7 @@ SSL_CTX *tls_server_context_files(const struct tls_files *f, struct err *err)
     if (f->chain && !file_read(f->chain, MAX_PEM, &chain, err)) return NULL;
     if (f->key && !file_read(f->key, MAX_PEM, &key, err)) return NULL;
     if (f->roots && !file_read(f->roots, MAX_PEM, &roots, err)) return NULL;
-    struct tls_options opt = {buf_view(&chain), buf_view(&key), buf_view(&roots), f->require_peer, f->alpn};
+    struct tls_options opt = {buf_view(&chain), buf_view(&key), buf_view(&roots), f->require_peer, f->alpn, STR_NULL};
     SSL_CTX *ctx = tls_server_context(&opt, err);
     if (!ctx) err_wrap(err, "%s", f->chain ? f->chain : "TLS");
     OPENSSL_cleanse(key.p, key.n);

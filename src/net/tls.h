@@ -1,8 +1,8 @@
 /* tls.h - OpenSSL contexts as this program wants them, and who is at the other end.
  *
  * TLS 1.3 only, X25519 and P-256, ECDSA or RSA keys. Buffers are released when idle. One session ticket per
- * handshake; a resumed session whose client certificate has ended is refused (tls_peer_of), and every context has
- * ticket keys of its own, so that a reload with new roots ends all tickets. */
+ * handshake; a resumed session whose client certificate has ended is refused (tls_peer_of). Ticket keys are the
+ * context's own, or come from a secret and the roots, so that new roots end all tickets. */
 #pragma once
 #include <openssl/ssl.h>
 
@@ -15,6 +15,8 @@ struct tls_options {
                               for. Client: who signs the server; must not be empty. */
     bool require_peer;     /* server: the handshake fails without a client certificate */
     const char *alpn;      /* "h2", "http/1.1" or both separated by a comma; NULL: none. Server: its preference */
+    struct str tickets;    /* server: a secret; contexts with the same one and the same roots resume each other's
+                              sessions, for a day at most. Empty: none does */
 };
 /* A context with one reference for the caller (SSL_CTX_free). err says which part of the input is bad. */
 MUST SSL_CTX *tls_server_context(const struct tls_options *opt, struct err *err);

@@ -50,7 +50,7 @@ static void serve(int64_t idle)
 {
     static const struct h2_handler other = {on_request, NULL, 16 << 10};
     struct err err = {0};
-    struct tls_options t = {w.leaf.chain, w.leaf.key, w.pki.root_pem, false, "h2"};
+    struct tls_options t = {w.leaf.chain, w.leaf.key, w.pki.root_pem, false, "h2", STR_NULL};
     SSL_CTX *ctx = tls_server_context(&t, &err);
     int fd = listen_tcp("127.0.0.1", 0, &err);
     w.port = listen_port(fd);

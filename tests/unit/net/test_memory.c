@@ -84,7 +84,7 @@ static int teardown(void **state)
 
 static SSL_CTX *make_context(bool server, struct err *err)
 {
-    struct tls_options o = {long_chain, leaf.key, two_roots, true, "h2"};
+    struct tls_options o = {long_chain, leaf.key, two_roots, true, "h2", STR_NULL};
     if (server) return tls_server_context(&o, err);
     o.chain = alice.chain, o.key = alice.key;
     return tls_client_context(&o, err);

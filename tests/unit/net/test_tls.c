@@ -31,7 +31,7 @@ static int teardown(void **state)
 static SSL_CTX *server_context(bool require)
 {
     struct err err = {0};
-    struct tls_options o = {server_leaf.chain, server_leaf.key, pki.root_pem, require, "h2"};
+    struct tls_options o = {server_leaf.chain, server_leaf.key, pki.root_pem, require, "h2", STR_NULL};
     SSL_CTX *c = tls_server_context(&o, &err);
     assert_non_null(c);
     return c;
@@ -163,12 +163,46 @@ static void a_ticket_dies_with_the_client_certificate_and_with_the_context(void 
     SSL_CTX_free(next);
     SSL_CTX_free(client);
 }
+static SSL_CTX *server_with_tickets(struct str roots, struct str secret)
+{
+    struct err err = {0};
+    struct tls_options o = {server_leaf.chain, server_leaf.key, roots, true, "h2", secret};
+    SSL_CTX *c = tls_server_context(&o, &err);
+    assert_non_null(c);
+    return c;
+}
+static void tickets_of_one_secret_outlive_the_context_but_not_the_roots(void **state)
+{
+    (void)state;
+    struct pki other = pki_new();
+    struct pki_leaf leaf = pki_issue(&pki, "URI:spiffe://td/ns/a/sa/b", clock_unix_s() + 3600);
+    struct str both = str_fmt(pki.a, "%.*s%.*s", STR_FMT(pki.root_pem), STR_FMT(other.root_pem));
+    SSL_CTX *client = client_context(&leaf), *first = server_with_tickets(pki.root_pem, S("secret")),
+            *again[] = {server_with_tickets(pki.root_pem, S("secret")), server_with_tickets(pki.root_pem, S("other")),
+                        server_with_tickets(both, S("secret"))};
+    struct pair p = shake(first, client, "server", NULL);
+    assert_true(p.ok);
+    assert_int_equal(SSL_SESSION_get_ticket_lifetime_hint(saved), 86400);
+    pair_free(p);
+    SSL_SESSION *tickets[] = {SSL_SESSION_dup(saved), SSL_SESSION_dup(saved), SSL_SESSION_dup(saved)};
+    for (size_t i = 0; i < 3; i++) {
+        p = shake(again[i], client, "server", tickets[i]);
+        assert_true(p.ok);
+        assert_int_equal(SSL_session_reused(p.server), i == 0);
+        pair_free(p);
+        SSL_SESSION_free(tickets[i]);
+        SSL_CTX_free(again[i]);
+    }
+    SSL_CTX_free(first);
+    SSL_CTX_free(client);
+    pki_free(&other);
+}
 static void bad_input_is_named(void **state)
 {
     (void)state;
     struct err err = {0};
     struct pki_leaf other = pki_issue(&pki, "DNS:other", clock_unix_s() + 100);
-    struct tls_options o = {S("junk"), server_leaf.key, STR_NULL, false, NULL};
+    struct tls_options o = {S("junk"), server_leaf.key, STR_NULL, false, NULL, STR_NULL};
     assert_null(tls_server_context(&o, &err));
     assert_non_null(strstr(err.text, "certificate is not readable"));
     o.chain = server_leaf.chain;
@@ -193,6 +227,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_and_missing_certificates_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_ticket_dies_with_the_client_certificate_and_with_the_context, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(tickets_of_one_secret_outlive_the_context_but_not_the_roots, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_input_is_named, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

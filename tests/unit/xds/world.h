@@ -26,7 +26,7 @@ struct world {
 static inline void world_serve(struct world *w, struct xds_options o)
 {
     struct err err = {0};
-    struct tls_options t = {w->server_leaf.chain, w->server_leaf.key, w->pki.root_pem, false, "h2"};
+    struct tls_options t = {w->server_leaf.chain, w->server_leaf.key, w->pki.root_pem, false, "h2", STR_NULL};
     o.tls = tls_server_context(&t, &err);
     assert_non_null(o.tls);
     o.address = "127.0.0.1";
