@@ -1,7 +1,7 @@
 /* bench_flow.c - mesh + plan + encode, measured through the controller's own pipeline: from nothing, and after one
  * change of each kind. Where the xDS server would stand, this counts what it would be given.
  *
- *   bench_flow SERVICES permissive|smi [CHANGES [KIND]]   one JSON object on standard output
+ *   bench_flow SERVICES permissive|smi|wide [CHANGES [KIND]]   one JSON object on standard output
  *
  * Times are of the thread's CPU, which other work on the machine does not lengthen, beside the wall's. */
 #include <event2/event.h>
@@ -152,11 +152,16 @@ static void print_all(const struct bench *b, const struct measure *m)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_flow SERVICES permissive|smi [CHANGES [KIND]]\n");
+        fprintf(stderr, "usage: bench_flow SERVICES permissive|smi|wide [CHANGES [KIND]]\n");
         return 2;
     }
     int n = argc > 3 ? atoi(argv[3]) : 200;
-    struct bench b = {.sheet = sheet_new(), .world = {.services = atoi(argv[1]), .decode_ns = &counting_ns}};
+    bool is_wide = str_is(str_of(argv[2]), "wide"); /* SMI; namespaces of 200 workloads, 10 Services reached by each */
+    struct bench b = {.sheet = sheet_new(),
+                      .world = {.services = atoi(argv[1]),
+                                .per_namespace = is_wide ? 100 : 20,
+                                .called = is_wide ? 10 : 5,
+                                .decode_ns = &counting_ns}};
     struct event_base *base = event_base_new();
     b.world.store = store_new(b.sheet);
     mesh_platform_set(b.sheet, &mesh_platform_local);

@@ -6,7 +6,7 @@
 
 #include "base/names.h"
 
-enum { PER_NAMESPACE = 20, CALLED = 5, VERSIONS = 2, SPLIT_EVERY = 10 };
+enum { VERSIONS = 2, SPLIT_EVERY = 10 };
 #define CREATED "\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
 
 static int64_t cpu_ns(void)
@@ -41,14 +41,14 @@ static void put(const struct bench_world *w, struct arena *a, struct str text)
         put((w), put_arena, str_fmt(put_arena, __VA_ARGS__));                                                          \
     } while (0)
 
-static int ns_of(int i) { return i / PER_NAMESPACE; }
-static int home(int i) { return ns_of(i) * PER_NAMESPACE; }
+static int ns_of(const struct bench_world *w, int i) { return i / w->per_namespace; }
+static int home(const struct bench_world *w, int i) { return ns_of(w, i) * w->per_namespace; }
 
 /* The Service |back| places before |i| in its namespace, in a ring. */
 static int before(const struct bench_world *w, int i, int back)
 {
-    int size = w->services - home(i) < PER_NAMESPACE ? w->services - home(i) : PER_NAMESPACE;
-    return home(i) + (i - home(i) + size - back % size) % size;
+    int first = home(w, i), size = w->services - first < w->per_namespace ? w->services - first : w->per_namespace;
+    return first + (i - first + size - back % size) % size;
 }
 
 static const char *pod_address(struct arena *a, int i, int v, int extra)
@@ -81,7 +81,7 @@ static void put_service(const struct bench_world *w, int i, bool second)
         "},"
         "\"spec\":{\"clusterIP\":\"10.%d.%d.%d\",\"selector\":{\"app\":\"s%d\"},"
         "\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":8080}%s]}}",
-        ns_of(i), i, 96 + i / 60000, i / 250 % 240, i % 250 + 1, i,
+        ns_of(w, i), i, 96 + i / 60000, i / 250 % 240, i % 250 + 1, i,
         second ? ",{\"name\":\"http-more\",\"port\":81,\"targetPort\":8081}" : "");
 }
 
@@ -93,28 +93,28 @@ static void put_pod(const struct bench_world *w, int i, int v, int extra)
         "\"u%d-%d-%d\"," CREATED ",\"labels\":{\"app\":\"s%d\",\"version\":\"v%d\",\"" LABEL_PROXY_UUID "\":\"u\"}},"
         "\"spec\":{\"serviceAccountName\":\"s%d-v%d\",\"containers\":[{\"name\":\"main\",\"image\":\"i\"}]},"
         "\"status\":{\"phase\":\"Running\",\"podIP\":\"%s\"}}",
-        ns_of(i), i, v + 1, extra, i, v, extra, i, v + 1, i, v + 1, pod_address(a, i, v, extra));
+        ns_of(w, i), i, v + 1, extra, i, v, extra, i, v + 1, i, v + 1, pod_address(a, i, v, extra));
 }
 
-static struct str endpoint(struct arena *a, int i, int v, bool ready)
+static struct str endpoint(const struct bench_world *w, struct arena *a, int i, int v, bool ready)
 {
     return str_fmt(
         a,
         "{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":%s},\"targetRef\":{\"kind\":\"Pod\",\"name\":\"s%d-v%d-0\","
         "\"namespace\":\"ns%d\"}}",
-        pod_address(a, i, v, 0), ready ? "true" : "false", i, v + 1, ns_of(i));
+        pod_address(a, i, v, 0), ready ? "true" : "false", i, v + 1, ns_of(w, i));
 }
 
 static void put_slice(const struct bench_world *w, int i, bool ready)
 {
     struct arena *a SCOPED_ARENA = arena_new();
-    struct str v1 = endpoint(a, i, 0, true), v2 = endpoint(a, i, 1, ready);
+    struct str v1 = endpoint(w, a, i, 0, true), v2 = endpoint(w, a, i, 1, ready);
     PUT(w,
         "{\"apiVersion\":\"discovery.k8s.io/"
         "v1\",\"kind\":\"EndpointSlice\",\"metadata\":{\"namespace\":\"ns%d\",\"name\":\"s%d-1\","
         "\"labels\":{\"kubernetes.io/service-name\":\"s%d\"}},\"addressType\":\"IPv4\","
         "\"endpoints\":[%.*s,%.*s],\"ports\":[{\"name\":\"http\",\"port\":8080}]}",
-        ns_of(i), i, i, STR_FMT(v1), STR_FMT(v2));
+        ns_of(w, i), i, i, STR_FMT(v1), STR_FMT(v2));
 }
 
 static void put_routes(const struct bench_world *w, int i, bool more)
@@ -124,18 +124,19 @@ static void put_routes(const struct bench_world *w, int i, bool more)
         "v1alpha4\",\"kind\":\"HTTPRouteGroup\",\"metadata\":{\"namespace\":\"ns%d\","
         "\"name\":\"s%d\"},\"spec\":{\"matches\":[{\"name\":\"read\",\"pathRegex\":\"/items/"
         ".*\",\"methods\":[\"GET\"]},"
-        "{\"name\":\"write\",\"pathRegex\":\"/items\",\"methods\":[\"POST\"%s]}]}}",
-        ns_of(i), i, more ? ",\"PUT\"" : "");
+        "{\"name\":\"write\",\"pathRegex\":\"/items\",\"methods\":[\"POST\"%s]},"
+        "{\"name\":\"list\",\"pathRegex\":\"/lists/[0-9]+\",\"methods\":[\"GET\",\"DELETE\"]}]}}",
+        ns_of(w, i), i, more ? ",\"PUT\"" : "");
 }
 
 static struct str sources(const struct bench_world *w, struct arena *a, int i)
 {
     LIST(struct str) l = {0};
-    for (int back = 1; back <= CALLED; back++)
+    for (int back = 1; back <= w->called; back++)
         for (int v = 1; v <= VERSIONS; v++)
             list_push(a, &l,
                       str_fmt(a, "{\"kind\":\"ServiceAccount\",\"name\":\"s%d-v%d\",\"namespace\":\"ns%d\"}",
-                              before(w, i, back), v, ns_of(i)));
+                              before(w, i, back), v, ns_of(w, i)));
     return str_join(a, (struct strs){l.v, l.n}, S(","));
 }
 
@@ -148,8 +149,9 @@ static void put_target(const struct bench_world *w, int i, int v, bool write)
         "v1alpha3\",\"kind\":\"TrafficTarget\",\"metadata\":{\"namespace\":\"ns%d\","
         "\"name\":\"s%d-v%d\"},\"spec\":{\"destination\":{\"kind\":\"ServiceAccount\",\"name\":\"s%d-v%d\","
         "\"namespace\":\"ns%d\"},"
-        "\"rules\":[{\"kind\":\"HTTPRouteGroup\",\"name\":\"s%d\",\"matches\":[\"read\"%s]}],\"sources\":[%.*s]}}",
-        ns_of(i), i, v + 1, i, v + 1, ns_of(i), i, write ? ",\"write\"" : "", STR_FMT(from));
+        "\"rules\":[{\"kind\":\"HTTPRouteGroup\",\"name\":\"s%d\",\"matches\":[\"read\",\"list\"%s]}],\"sources\":[%.*"
+        "s]}}",
+        ns_of(w, i), i, v + 1, i, v + 1, ns_of(w, i), i, write ? ",\"write\"" : "", STR_FMT(from));
 }
 
 static void put_split(const struct bench_world *w, int i, int weight)
@@ -158,14 +160,14 @@ static void put_split(const struct bench_world *w, int i, int weight)
         "{\"apiVersion\":\"split.smi-spec.io/v1alpha2\",\"kind\":\"TrafficSplit\",\"metadata\":{\"namespace\":\"ns%d\","
         "\"name\":\"s%d\"},\"spec\":{\"service\":\"s%d\",\"backends\":[{\"service\":\"s%d\",\"weight\":%d},"
         "{\"service\":\"s%d\",\"weight\":%d}]}}",
-        ns_of(i), i, i, i, weight, before(w, i, 1), 100 - weight);
+        ns_of(w, i), i, i, i, weight, before(w, i, 1), 100 - weight);
 }
 
 static bool is_root(int i) { return i % SPLIT_EVERY == 0; }
 
 int bench_world_objects(const struct bench_world *w)
 {
-    int namespaces = (w->services + PER_NAMESPACE - 1) / PER_NAMESPACE,
+    int namespaces = (w->services + w->per_namespace - 1) / w->per_namespace,
         splits = (w->services + SPLIT_EVERY - 1) / SPLIT_EVERY;
     return 1 + namespaces + splits + w->services * (3 + 2 * VERSIONS);
 }
@@ -174,7 +176,7 @@ void bench_world_put(const struct bench_world *w, bool permissive)
 {
     put_mesh_config(w, permissive);
     for (int i = 0; i < w->services; i++) {
-        if (i % PER_NAMESPACE == 0) put_namespace(w, ns_of(i));
+        if (i % w->per_namespace == 0) put_namespace(w, ns_of(w, i));
         put_service(w, i, false);
         put_slice(w, i, true);
         put_routes(w, i, false);
@@ -197,5 +199,5 @@ void bench_world_pod(const struct bench_world *w, int i, int turn)
     if (turn % 2 == 0)
         put_pod(w, i, 0, 1);
     else
-        store_remove(w->store, KIND_POD, str_fmt(a, "ns%d/s%d-v1-1", ns_of(i), i));
+        store_remove(w->store, KIND_POD, str_fmt(a, "ns%d/s%d-v1-1", ns_of(w, i), i));
 }

@@ -1,15 +1,16 @@
 /* bench_world.h - a mesh of any size, made of objects: what bench_flow measures.
  *
- * N Services of one HTTP port in namespaces of 20; behind each two workloads (accounts <svc>-v1 and <svc>-v2) of one
- * pod, and one EndpointSlice. Each account is the destination of one TrafficTarget, whose sources are the accounts of
- * the five Services before it in the namespace: in SMI mode a workload reaches five Services. Every tenth Service is
+ * N Services of one HTTP port in namespaces of |per_namespace|; behind each two workloads (accounts <svc>-v1 and
+ * <svc>-v2) of one pod, and one EndpointSlice. Each account is the destination of one TrafficTarget of three matches,
+ * whose sources are the accounts of the |called| Services before it in the namespace: so many Services does a workload
+ * reach in SMI mode, by twice as many TrafficTargets. Every tenth Service is
  * the root of a TrafficSplit over itself and its neighbour. */
 #pragma once
 #include "store/store.h"
 
 struct bench_world {
     struct store *store;
-    int services;
+    int services, per_namespace, called;
     int64_t
         *decode_ns; /* CPU time of decoding is added here: it is the source's work, not the flow's; NULL: not wanted */
 };

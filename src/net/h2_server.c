@@ -21,22 +21,25 @@ enum {
     WRITE_SIZE = 64 << 10,
     BURST = 16, /* reads or writes before others get their turn */
     MAX_CONNECTIONS = 65536,
+    MAX_SHAKING = 64, /* handshakes under way; further ones wait in the order in which their first bytes came */
 };
 static const int64_t second = 1000000000;
 static const int64_t late = 10 * second, grace = 10 * second;
+static const int64_t patience = second; /* a slower handshake goes on, but keeps nobody waiting */
 
 struct conn {
     struct h2_server *server;
-    struct conn *prev, *next;
+    struct conn *prev, *next, *next_waiting;
     int fd;
     SSL *ssl;
     struct event read, write, turn;
     struct h2_session *session; /* NULL: in the handshake */
     struct h2_peer peer;
     struct buf pending; /* what the socket did not take */
+    int64_t begun;      /* the handshake; 0: not yet */
     int64_t opened, last_read, blocked, pinged, last_busy, ends;
     unsigned pongs;
-    bool is_leaving, has_failed;
+    bool is_leaving, has_failed, is_waiting, is_shaking;
 };
 
 struct h2_server {
@@ -48,14 +51,60 @@ struct h2_server {
     struct h2_handler other;
     struct h2_grpc grpc;
     struct conn *conns;
-    size_t n;
+    size_t n, shaking;
+    struct conn *waiting, **waiting_end; /* their first bytes are there; for their handshake */
     struct buf out;
     char in[READ_SIZE];
 };
 
+/* ---- the turn for a handshake: work is limited, not connections, and memory with it ---- */
+static void begin_handshake(struct conn *c)
+{
+    c->begun = clock_mono_ns();
+    c->is_shaking = true;
+    c->server->shaking++;
+}
+
+static void wait_for_turn(struct conn *c)
+{
+    struct h2_server *s = c->server;
+    event_del(&c->read);
+    c->is_waiting = true;
+    c->next_waiting = NULL;
+    *s->waiting_end = c;
+    s->waiting_end = &c->next_waiting;
+}
+
+static void stop_waiting(struct conn *c)
+{
+    struct h2_server *s = c->server;
+    struct conn **at = &s->waiting;
+    if (!c->is_waiting) return;
+    while (*at != c) at = &(*at)->next_waiting;
+    *at = c->next_waiting;
+    if (!*at) s->waiting_end = at;
+    c->is_waiting = false;
+}
+
+/* Its place is for the next. */
+static void end_handshake(struct conn *c)
+{
+    struct h2_server *s = c->server;
+    if (!c->is_shaking) return;
+    c->is_shaking = false;
+    s->shaking--;
+    struct conn *next = s->waiting;
+    if (!next) return;
+    stop_waiting(next);
+    begin_handshake(next);
+    event_add(&next->read, NULL);
+}
+
 static void conn_free(struct conn *c)
 {
     struct h2_server *s = c->server;
+    stop_waiting(c);
+    end_handshake(c);
     event_del(&c->read);
     event_del(&c->write);
     event_del(&c->turn);
@@ -196,6 +245,11 @@ static int handshake(struct conn *c)
 {
     struct tls_peer peer = {0};
     if (!c->ssl) return begin_session(c, &peer) ? 1 : -1;
+    if (!c->begun && c->server->shaking >= MAX_SHAKING) {
+        wait_for_turn(c);
+        return 0;
+    }
+    if (!c->begun) begin_handshake(c);
     int rc = SSL_accept(c->ssl);
     if (rc != 1 && SSL_get_error(c->ssl, rc) == SSL_ERROR_WANT_WRITE) event_add(&c->write, NULL);
     struct err err = {0};
@@ -204,6 +258,7 @@ static int handshake(struct conn *c)
         return -1;
     }
     if (rc != 1) return 0;
+    end_handshake(c);
     struct arena *a SCOPED_ARENA = arena_new();
     bool ok = tls_peer_of(c->ssl, a, &peer, &err) && begin_session(c, &peer);
     if (!ok) log_info("%.*s: connection refused: %s", STR_FMT(c->peer.address), err.text);
@@ -280,6 +335,7 @@ void h2_server_adopt(struct h2_server *s, int fd)
     c->opened = c->last_read = c->last_busy = clock_mono_ns();
     c->ends = s->opt.max_age_ns ? c->opened + jittered(s->opt.max_age_ns) : INT64_MAX;
     c->ssl = ssl;
+    if (ssl) SSL_set_read_ahead(ssl, 1); /* a record's head and body by one call of the system */
     if (ssl) SSL_set_accept_state(ssl);
     event_assign(&c->read, s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->write, s->base, fd, EV_WRITE, on_writable, c);
@@ -324,7 +380,9 @@ static void keep_alive(struct conn *c, int64_t now)
 static const char *overdue(struct conn *c, int64_t now)
 {
     int64_t idle = c->server->opt.idle_close_ns;
-    if (!c->session) return now - c->opened > late ? "the TLS handshake is late" : NULL;
+    if (!c->session && now - c->begun > patience) end_handshake(c);
+    if (!c->session && c->is_waiting) return NULL;
+    if (!c->session) return now - (c->begun ? c->begun : c->opened) > late ? "the TLS handshake is late" : NULL;
     if (h2_session_streams(c->session)) c->last_busy = now;
     if (h2_session_is_late(c->session, late)) return "a request is late";
     if (c->blocked && now - c->blocked > idle) return "it does not read";
@@ -376,6 +434,7 @@ struct h2_server *h2_server_new(struct event_base *base, const struct h2_server_
     (void)err;
     struct h2_server *s = xcalloc(1, sizeof *s);
     s->base = base;
+    s->waiting_end = &s->waiting;
     s->opt = *opt;
     if (!s->opt.idle_close_ns) s->opt.idle_close_ns = 60 * second;
     s->fd = opt->listen_fd;

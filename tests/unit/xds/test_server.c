@@ -277,6 +277,24 @@ static void who_asks_for_nothing_is_sent_away(void **state)
     assert_true(ads_is_silent(other));
     ads_free(other);
 }
+static void unfinished_handshakes_keep_nobody_out(void **state)
+{
+    (void)state;
+    begin((struct xds_options){0});
+    usual(w);
+    enum { N = 300 };
+    int half[N];
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(w->port)};
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    for (int i = 0; i < N; i++) {
+        half[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(half[i], (struct sockaddr *)&to, sizeof to), 0);
+        assert_int_equal(write(half[i], "\x16\x03\x01", 3), 3);
+    }
+    struct ads *c = synced(w);
+    for (int i = 0; i < N; i++) close(half[i]);
+    ads_free(c);
+}
 static void who_answers_ping_stays(void **state)
 {
     (void)state;
@@ -345,6 +363,7 @@ int main(void)
         cmocka_unit_test_teardown(a_connection_ends_with_its_certificate, end),
         cmocka_unit_test_teardown(who_does_not_read_or_answer_is_cut_and_costs_one_change_set, end),
         cmocka_unit_test_teardown(who_asks_for_nothing_is_sent_away, end),
+        cmocka_unit_test_teardown(unfinished_handshakes_keep_nobody_out, end),
         cmocka_unit_test_teardown(who_answers_ping_stays, end),
         cmocka_unit_test_teardown(a_small_window_is_respected, end),
         cmocka_unit_test_teardown(many_come_at_once, end),
