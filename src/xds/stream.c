@@ -233,7 +233,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (s->is_over) return;
     if (s->node)
         push(s);
-    else if (!s->node_id.n && clock_mono_ns() >= s->admit_by)
+    else if (!s->node_id.n && clock_mono_ns() < s->admit_by)
+        stream_arm(s, s->admit_by); /* the loop's clock may be a little ahead */
+    else if (!s->node_id.n)
         stream_end(s, GRPC_INVALID_ARGUMENT, "no request came");
     else if (s->admit_by && clock_mono_ns() >= s->admit_by)
         deny(s, "which is no pod of the mesh");

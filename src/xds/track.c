@@ -191,11 +191,27 @@ static void look_at_part(struct stream *s, const struct part *p, enum xds_type t
     }
 }
 
+/* A part that came in front may have names of one that is held whole: what is known of these needs an entry to move. */
+static void write_out_shadowed(struct stream *s, enum xds_type type)
+{
+    const struct view *v = s->view;
+    for (size_t i = 0; s->types[type].covered && i < v->n_parts; i++)
+        for (size_t j = 0; j < v->parts[i]->ids[type].n; j++) {
+            const struct slot *front = shard_slot(s->shard, v->parts[i]->ids[type].v[j]);
+            if (!front->now || cover_has(s, front)) continue;
+            for (size_t k = i + 1; k < v->n_parts; k++) {
+                struct slot *back = map_get(&v->parts[k]->slots[type], front->name);
+                if (back) cover_write_out(s, back);
+            }
+        }
+}
+
 void track_view(struct stream *s)
 {
     track_touch(s);
     for (int type = 0; type < XDS_TYPE_COUNT; type++) {
         struct type_state *t = &s->types[type];
+        write_out_shadowed(s, (enum xds_type)type);
         remap_all(s, (enum xds_type)type);
         for (size_t i = 0; t->is_wildcard && i < s->view->n_parts; i++)
             if (i >= 64 || !(t->covered >> i & 1)) look_at_part(s, s->view->parts[i], (enum xds_type)type);

@@ -496,6 +496,44 @@ static void of_two_parts_with_one_name_the_first_holds(void **state)
     ads_free(c);
 }
 
+static void of_one_name_in_two_parts_the_first_holds(void **state)
+{
+    struct world *w = *state;
+    view(w, "v", "front,back");
+    node(w, "pod-a", TD "a/sa/alice", "v");
+    for (int i = 0; i < 9; i++) put(w, "back", XDS_LISTENER, str_fmt(w->a, "l%d", i).p, "back", NULL);
+    publish(w);
+    struct ads *c = ads_new(w->port, &w->pki, &w->alice);
+    first(c, XDS_LISTENER);
+    expect_ack(c, "LDS +l0 +l1 +l2 +l3 +l4 +l5 +l6 +l7 +l8");
+    put(w, "front", XDS_LISTENER, "l2", "front", NULL);
+    publish(w);
+    struct ads_response *r = expect(c, "LDS +l2");
+    assert_true(str_is(r->resources[0].bytes, "front"));
+    ads_ack(c, r);
+    put(w, "back", XDS_LISTENER, "l2", "back again", NULL); /* behind the other */
+    publish(w);
+    assert_true(ads_is_silent(c));
+    drop(w, "front", XDS_LISTENER, "l2");
+    publish(w);
+    r = expect(c, "LDS +l2");
+    assert_true(str_is(r->resources[0].bytes, "back again"));
+    ads_ack(c, r);
+    /* Parts that come in front and go. */
+    put(w, "new", XDS_LISTENER, "l4", "new", NULL);
+    view(w, "v", "new,back");
+    publish(w);
+    r = expect(c, "LDS +l4");
+    assert_true(str_is(r->resources[0].bytes, "new"));
+    ads_ack(c, r);
+    view(w, "v", "back");
+    publish(w);
+    r = expect(c, "LDS +l4");
+    assert_true(str_is(r->resources[0].bytes, "back"));
+    ads_ack(c, r);
+    assert_true(ads_is_silent(c));
+    ads_free(c);
+}
 static void changes_merge_while_a_response_is_in_flight(void **state)
 {
     struct world *w = *state;
@@ -579,6 +617,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_comes_back_before_its_removal_is_not_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_moves_to_another_part_is_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(of_two_parts_with_one_name_the_first_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_one_name_in_two_parts_the_first_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_merge_while_a_response_is_in_flight, setup, teardown),
         cmocka_unit_test_setup_teardown(a_subscription_with_an_old_nonce_is_honoured, setup, teardown),
         cmocka_unit_test_setup_teardown(large_answers_are_split_but_not_the_first, setup, teardown),
