@@ -303,6 +303,7 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, NULL, "The least that could be done.", NULL, NULL, NULL};
     struct err err = {0};
+    signal(SIGPIPE, SIG_IGN);
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     if (run(&err)) return 0;
     fprintf(stderr, "floor: %s\n", err.text);

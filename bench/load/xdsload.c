@@ -12,6 +12,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -428,6 +429,7 @@ int main(int argc, char **argv)
                          .ads.cluster = "bench",
                          .a = arena_new()};
     struct err err = {0};
+    signal(SIGPIPE, SIG_IGN);
     argp_parse(&argp, argc, argv, 0, NULL, &s);
     if (!start(&s, &err)) {
         fprintf(stderr, "xdsload: %s\n", err.text);
