@@ -57,6 +57,7 @@ void links_release(struct links *s)
 static void drop(struct link *l)
 {
     if (l->state == LINK_UP) l->set->up--;
+    if (l->ssl) SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN); /* else the session could not be resumed */
     SSL_free(l->ssl);
     l->ssl = NULL;
     if (l->fd >= 0) close(l->fd);
