@@ -7,11 +7,12 @@
 #include "cli/api.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "kinds/object.h"
 
 static const char usage[] =
     "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n"
     "       osm policy check-pods SOURCE URL [--method M] [--address A]\n"
-    "       osm policy check-conflicts [KIND] [-n NAMESPACE]\n\n"
+    "       osm policy check-conflicts [KIND] [-n NAMESPACE[,NAMESPACE...]]\n\n"
     "check-pods says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule "
     "decides.\n"
     "With a method and path, for exactly that request. Pods are NS/NAME. A URL (http://HOST/PATH, https://HOST,\n"
@@ -81,20 +82,33 @@ static int check(const struct question *q)
 /* Codes of diagnostics that mean: another object contradicts this one. */
 static const int conflicts[] = {E_EGRESS_CONFLICT, E_SPLIT_CONFLICT, E_CONFLICT};
 
+/* |spaces|: separated by commas. What has no namespace is in none. */
+static bool is_in(struct str object, struct str spaces)
+{
+    struct str ns = str_cut(&object, '/');
+    while (object.p && spaces.p)
+        if (str_eq(str_cut(&spaces, ','), ns)) return true;
+    return false;
+}
+
 static bool is_conflict(const json_t *d, const char *kind, const char *ns)
 {
     struct str code = json_text(d, "code"), object = json_text(d, "object");
     int64_t n;
     struct str written = str_cut(&object, ' ');
-    if (kind && !str_eq_nocase(written, str_of(kind))) return false;
-    if (ns && !str_is(str_cut(&object, '/'), ns)) return false;
+    if (kind && !str_is(written, kind)) return false;
+    if (ns && !is_in(object, str_of(ns))) return false;
     for (size_t i = 0; i < sizeof conflicts / sizeof *conflicts; i++)
         if (str_to_i64(str_sub(code, 1, code.n), 0, 9999, &n) && n == conflicts[i]) return true;
     return false;
 }
 
-static int check_conflicts(const char *kind, const char *ns)
+static int check_conflicts(const char *word, const char *ns)
 {
+    enum kind k;
+    if (word && !kind_lookup(str_of(word), &k))
+        return verb_usage("policy", "'%s' is not a kind; osm explain lists them", word);
+    const char *kind = word ? kind_info(k)->name : NULL;
     static const char *const header[] = {"CODE", "OBJECT", "WHERE", "WHAT", NULL};
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
