@@ -34,6 +34,10 @@ golden: deps-test asan-build
 test-kube: deps-test asan-build
 	@tests/run build-asan kube
 
+# The Helm chart, rendered by Helm's own library, against what `osm install` applies.
+test-chart: deps-test all
+	@cd tests/chart && PATH="$$PWD/../../.deps/go/bin:$$PATH" CGO_ENABLED=0 go run . ../../build/osm ../../charts/osm values
+
 tsan: deps-test
 	@$(CONFIGURE) -B build-tsan -DOSM_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug >/dev/null
 	@cmake --build build-tsan
@@ -71,4 +75,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube tsan fuzz bench soak bench-scale install format clean
+.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube test-chart tsan fuzz bench soak bench-scale install format clean

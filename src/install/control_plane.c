@@ -73,11 +73,13 @@ static json_t *container_context(void)
                      "runAsNonRoot", 1, "capabilities", "drop", "ALL", "seccompProfile", "type", "RuntimeDefault");
 }
 
+/* What is given is laid over the defaults, as Helm does. */
 static json_t *resources(const struct install_controller *c)
 {
-    if (c->resource) return json_deep_copy(c->resource);
-    return json_pack("{s:{s:s, s:s}, s:{s:s, s:s}}", "limits", "cpu", "1.5", "memory", "1G", "requests", "cpu", "0.1",
-                     "memory", "64M");
+    json_t *r = json_pack("{s:{s:s, s:s}, s:{s:s, s:s}}", "limits", "cpu", "1.5", "memory", "1G", "requests", "cpu",
+                          "0.1", "memory", "64M");
+    if (c->resource) install_merge(r, c->resource);
+    return r;
 }
 
 static json_t *container(const struct render *r)

@@ -35,7 +35,8 @@ static const struct table autoscale_table =
 
 static const struct field controller_fields[] = {
     FIELD(CTL, replicas, "replicaCount", F_INT, .min = 1, .max = 100, .def = "1", .doc = "Replicas."),
-    FIELD(CTL, resource, "resource", F_JSON, .doc = "Requests and limits; 0.1 CPU and 64M, at most 1.5 CPU and 1G."),
+    FIELD(CTL, resource, "resource", F_JSON,
+          .doc = "Requests and limits, laid over 0.1 CPU and 64M, at most 1.5 CPU and 1G."),
     FIELD(CTL, pod_labels, "podLabels", F_MAP, .doc = "Further labels of its pods."),
     FIELD(CTL, disruption_budget, "enablePodDisruptionBudget", F_BOOL, .doc = "At least one replica stays."),
     FIELD(CTL, autoscale, "autoScale", F_INLINE, .sub = &autoscale_table, .doc = "Replicas by load."),
