@@ -89,8 +89,9 @@ PbFilter *encode_http(struct encoder *e, const struct http_options *o)
     m->server_header_transformation = HCM(SERVER_HEADER_TRANSFORMATION__PASS_THROUGH);
     /* A stream may be silent for as long as the application likes. */
     m->stream_idle_timeout = pb_seconds(a, 0);
-    /* Nobody's address makes a request "internal": x-envoy-* and x-forwarded-for pass as the application set them. */
-    m->internal_address_config = NEW(a, InternalAddresses);
+    /* There is no internal_address_config, not even an empty one, which would mean the private ranges: a caller who
+     * puts such an address into x-forwarded-for would have his x-envoy-* headers obeyed, and one call repeated without
+     * end. */
     PbUpgrade *websocket = NEW(a, Upgrade);
     websocket->upgrade_type = "websocket";
     PB_ADD(a, m, upgrade_configs, websocket);

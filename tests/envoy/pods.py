@@ -25,16 +25,18 @@ table inet osm {
 }
 """
 
-# Answers every request with what it saw, as JSON; /sleep?N is silent for N seconds.
+# Answers every request with what it saw and how many came, as JSON; /sleep?N is silent for N seconds.
 ECHO = r"""
 import http.server, json, socketserver, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    asked = 0
     def answer(self):
+        Handler.asked += 1
         n = int(self.headers.get("content-length") or 0)
         self.rfile.read(n)
         body = json.dumps({"path": self.path, "method": self.command, "headers": self.headers.items(),
-                           "who": sys.argv[2]}).encode()
+                           "who": sys.argv[2], "asked": Handler.asked}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.send_header("server", "echo")

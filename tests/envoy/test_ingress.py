@@ -40,6 +40,7 @@ def outsider(two_pods, authority, sidecar, encode):
             done = client.run("setpriv", f"--reuid={pods.UID}", f"--regid={pods.UID}", "--clear-groups", *args, url)
             return int(done.stdout) if done.stdout.isdigit() else done.stdout
         ask.mesh = lambda *more: client.curl(VIP, *more)[0]
+        ask.saw = lambda: client.get(VIP)[1]
         return ask
     return start
 
@@ -126,3 +127,13 @@ def test_http2_is_offered_where_the_application_speaks_it(outsider, grpc, versio
 def test_paths_are_normalised(outsider):
     ask = outsider(plans.ingress(ranges=HERE))
     assert ask("http", None, None, "/a%2Fb/..//c", "--path-as-is") == 200
+
+
+def test_a_request_is_not_repeated_because_its_caller_says_so(outsider):
+    """Envoy would obey these headers if the address made the request internal."""
+    ask = outsider(plans.ingress(ranges=HERE), rules=[plans.rule()])
+    repeat = {"x-envoy-retry-on": "retriable-status-codes", "x-envoy-retriable-status-codes": "200", "x-envoy-max-retries": "5",
+              "x-forwarded-for": "10.244.0.9"}
+    before = ask.saw()["asked"]
+    assert ask("http", None, None, "/", *(word for h in repeat.items() for word in ("-H", ": ".join(h)))) == 200
+    assert ask.saw()["asked"] == before + 2
