@@ -1,6 +1,8 @@
 #include "api/check.h"
 
 #include "api/ingress.h"
+#include "base/list.h"
+#include "base/names.h"
 #include "mesh/service.h"
 #include "mesh/settings.h"
 #include "mesh/workload.h"
@@ -12,9 +14,11 @@ struct question {
     const struct sheet *sheet;
     const struct store *store;
     const struct mesh_pod *source, *destination;
-    struct str method, path; /* both empty: which rules are there at all? */
-    bool is_outside;         /* the destination is the URL of something outside the mesh */
-    int64_t port;            /* 0: every port */
+    struct str method, path; /* both empty and no headers: which rules are there at all? */
+    struct kvs headers;
+    struct str authority; /* empty: the Service's name */
+    bool is_outside;      /* the destination is the URL of something outside the mesh */
+    int64_t port;         /* 0: every port */
     json_t *rows;
     bool is_allowed;
 };
@@ -32,6 +36,9 @@ static void row(struct question *q, struct str service, const struct mesh_port *
 static struct evaluate_answer ask(struct question *q, struct str service, int64_t port)
 {
     struct evaluate_answer answer = {0};
+    struct str ns, name;
+    key_split(service, &ns, &name);
+    struct str host = str_fmt(q->x->arena, "%.*s.%.*s", STR_FMT(name), STR_FMT(ns));
     evaluate(q->sheet,
              &(struct evaluate_request){.client = q->source->workload,
                                         .server = q->destination->workload,
@@ -39,7 +46,8 @@ static struct evaluate_answer ask(struct question *q, struct str service, int64_
                                         .port = port,
                                         .method = q->method,
                                         .path = q->path,
-                                        .authority = service},
+                                        .headers = q->headers,
+                                        .authority = q->authority.n ? q->authority : host},
              q->x->arena, &answer);
     return answer;
 }
@@ -75,7 +83,7 @@ static void check_port(struct question *q, struct str service, const struct mesh
     if (q->port && q->port != p->port) return;
     struct evaluate_answer answer = ask(q, service, p->port);
     bool reaches = answer.verdict != EVALUATE_CLOSED && answer.verdict != EVALUATE_NO_BACKEND;
-    bool is_general = protocol_is_http(p->protocol) && !q->method.n && !q->path.n;
+    bool is_general = protocol_is_http(p->protocol) && !q->method.n && !q->path.n && !q->headers.n;
     if (is_general && reaches && list_rules(q, service, p)) {
         q->is_allowed = true;
         return;
@@ -107,7 +115,8 @@ static bool check_outside(struct question *q, struct str url)
 {
     static const char *const spoken[] = {"http", "https", "tcp"};
     struct err err = {0};
-    struct evaluate_egress_request r = {.call = {.client = q->source->workload, .method = q->method}};
+    struct evaluate_egress_request r = {
+        .call = {.client = q->source->workload, .method = q->method, .headers = q->headers}};
     struct evaluate_answer answer = {0};
     if (!evaluate_egress_url(url, &r, &err)) {
         http_reply_error(q->x, 400, "%s", err.text);
@@ -179,6 +188,20 @@ static const char *objection(const struct question *q)
     return NULL;
 }
 
+/* False: one of them is no "NAME: VALUE". */
+static bool read_headers(struct question *q)
+{
+    struct strs written = http_query_all(q->x, "header");
+    for (each(w, written)) {
+        struct str value = *w, name = str_cut(&value, ':');
+        if (!name.n || name.n == w->n) return false;
+        value = str_trim(value);
+        list_push(q->x->arena, &q->headers, ((struct kv){name, value}));
+        if (str_eq_nocase(name, S("host"))) q->authority = value;
+    }
+    return true;
+}
+
 void check_answer(struct http_exchange *x, const struct sheet *sheet, const struct store *store)
 {
     struct question q = {
@@ -192,6 +215,10 @@ void check_answer(struct http_exchange *x, const struct sheet *sheet, const stru
     const char *why = objection(&q);
     if (!why && port.n && !str_to_i64(port, 1, 65535, &q.port)) {
         http_reply_error(x, 400, "the port is not a number from 1 to 65535");
+        return;
+    }
+    if (!read_headers(&q)) {
+        http_reply_error(x, 400, "a header is written NAME: VALUE");
         return;
     }
     q.rows = json_array();

@@ -4,18 +4,20 @@
 #include <string.h>
 
 #include "base/errcode.h"
+#include "base/list.h"
 #include "cli/api.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "kinds/object.h"
 
 static const char usage[] =
-    "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--port N]\n"
+    "Usage: osm policy check-pods SOURCE DESTINATION [--method M] [--path P] [--header H] [--port N]\n"
     "       osm policy check-pods SOURCE URL [--method M] [--address A]\n"
     "       osm policy check-conflicts [KIND] [-n NAMESPACE[,NAMESPACE...]]\n\n"
     "check-pods says whether the pod SOURCE may call the pod DESTINATION, for each Service and port, and which rule "
     "decides.\n"
-    "With a method and path, for exactly that request. Pods are NS/NAME. A URL (http://HOST/PATH, https://HOST,\n"
+    "With a method, path or headers ('NAME: VALUE', any number; host is the authority), for exactly that request.\n"
+    "Pods are NS/NAME. A URL (http://HOST/PATH, https://HOST,\n"
     "tcp://ADDRESS:PORT) asks whether the call may leave the mesh; --address is where it is dialled. Exits 1 when "
     "nothing "
     "is\n"
@@ -25,11 +27,13 @@ static const char usage[] =
     "are any.\n\n"
     "Examples:\n  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0\n"
     "  osm policy check-pods bookthief/bookthief-0 bookstore/bookstore-v1-0 --method GET --path /books-bought\n"
+    "  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0 --path /buy --header 'client-app: buyer'\n"
     "  osm policy check-pods bookbuyer/bookbuyer-0 http://isbn.example/isbn/7\n"
     "  osm policy check-conflicts Egress\n";
 
 struct question {
     const char *source, *destination, *method, *path, *port, *address;
+    LIST(const char *) headers;
 };
 
 static const char *request_of(struct arena *a, const struct question *q)
@@ -40,6 +44,7 @@ static const char *request_of(struct arena *a, const struct question *q)
     if (q->method) buf_fmt(&b, "&method=%.*s", STR_FMT(api_escape(a, q->method)));
     if (q->path) buf_fmt(&b, "&path=%.*s", STR_FMT(api_escape(a, q->path)));
     if (q->port) buf_fmt(&b, "&port=%.*s", STR_FMT(api_escape(a, q->port)));
+    for (each(h, q->headers)) buf_fmt(&b, "&header=%.*s", STR_FMT(api_escape(a, *h)));
     if (q->address) buf_fmt(&b, "&address=%.*s", STR_FMT(api_escape(a, q->address)));
     return str_c(a, buf_view(&b));
 }
@@ -66,9 +71,8 @@ static int print_answer(const json_t *answer, struct arena *a)
     return json_flag(answer, "allowed") ? 0 : 1;
 }
 
-static int check(const struct question *q)
+static int check(const struct question *q, struct arena *a)
 {
-    struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
     json_t *answer = api_get(request_of(a, q), &err);
     if (!answer) return verb_fail("%s", err.text);
@@ -137,12 +141,14 @@ int verb_policy(int argc, char **argv)
 {
     static const struct option options[] = {{"method", required_argument, NULL, 'm'},
                                             {"path", required_argument, NULL, 'p'},
+                                            {"header", required_argument, NULL, 'H'},
                                             {"port", required_argument, NULL, 'P'},
                                             {"address", required_argument, NULL, 'a'},
                                             {"namespace", required_argument, NULL, 'n'},
                                             {"namespaces", required_argument, NULL, 'n'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
+    struct arena *a SCOPED_ARENA = arena_new();
     struct question q = {0};
     const char *ns = NULL;
     for (int c; (c = getopt_long(argc, argv, "hn:", options, NULL)) != -1;) {
@@ -151,6 +157,8 @@ int verb_policy(int argc, char **argv)
             q.method = optarg;
         else if (c == 'p')
             q.path = optarg;
+        else if (c == 'H')
+            list_push(a, &q.headers, optarg);
         else if (c == 'P')
             q.port = optarg;
         else if (c == 'a')
@@ -166,5 +174,5 @@ int verb_policy(int argc, char **argv)
         return verb_usage("policy", "'check-pods SOURCE DESTINATION' and 'check-conflicts [KIND]' are what it can do");
     q.source = argv[optind + 1];
     q.destination = argv[optind + 2];
-    return check(&q);
+    return check(&q, a);
 }

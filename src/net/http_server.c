@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/listen.h"
@@ -272,15 +273,26 @@ void http_server_free(struct http_server *s)
 
 uint16_t http_server_port(const struct http_server *s) { return listen_port(s->fd); }
 
+/* False: there is none, or it is not one. */
+static bool read_query(struct http_internal *in)
+{
+    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(in->req));
+    if (!in->has_query) in->has_query = text && !evhttp_parse_query_str(text, &in->query);
+    return in->has_query;
+}
+
 struct str http_query(struct http_exchange *x, const char *name)
 {
-    struct http_internal *in = x->in;
-    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(in->req));
-    if (!in->has_query) {
-        if (!text || evhttp_parse_query_str(text, &in->query)) return STR_NULL;
-        in->has_query = true;
-    }
-    return str_of(evhttp_find_header(&in->query, name));
+    return read_query(x->in) ? str_of(evhttp_find_header(&x->in->query, name)) : STR_NULL;
+}
+
+struct strs http_query_all(struct http_exchange *x, const char *name)
+{
+    struct strs all = {0};
+    if (!read_query(x->in)) return all;
+    for (const struct evkeyval *p = x->in->query.tqh_first; p; p = p->next.tqe_next)
+        if (str_eq_nocase(str_of(p->key), str_of(name))) list_push(x->arena, &all, str_of(p->value));
+    return all;
 }
 
 struct str http_header(struct http_exchange *x, const char *name)

@@ -51,6 +51,8 @@ uint16_t http_server_port(const struct http_server *s);
 
 /* Query parameter, decoded, or STR_NULL. Header (any case), or STR_NULL. Both live as long as the exchange. */
 struct str http_query(struct http_exchange *x, const char *name);
+/* All values of a parameter that repeats, in their order; list in the exchange's arena. */
+struct strs http_query_all(struct http_exchange *x, const char *name);
 struct str http_header(struct http_exchange *x, const char *name);
 
 /* Each of the following answers; |x| is gone afterwards. Exactly one of them per exchange. Text is copied. */

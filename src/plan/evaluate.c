@@ -1,5 +1,6 @@
 #include "plan/evaluate.h"
 
+#include "base/buf.h"
 #include "base/names.h"
 #include "base/regex.h"
 #include "mesh/endpoint.h"
@@ -24,17 +25,19 @@ static bool fits(struct str pattern, struct str text)
     return yes;
 }
 
-/* A header that repeats must fit in all its values: the application may go by any of them. */
+/* A header that repeats is one value to the proxy, joined by commas. */
 static bool header_fits(const struct plan_header *h, const struct evaluate_request *r)
 {
     if (str_is(h->name, "host")) return r->authority.n && fits(h->regex, r->authority);
+    struct buf joined SCOPED_BUF = {0};
     bool is_there = false;
     for (size_t i = 0; i < r->headers.n; i++) {
         if (!str_eq_nocase(r->headers.v[i].key, h->name)) continue;
-        if (!fits(h->regex, str_trim(r->headers.v[i].value))) return false;
+        if (is_there) buf_char(&joined, ',');
+        buf_str(&joined, str_trim(r->headers.v[i].value));
         is_there = true;
     }
-    return is_there;
+    return is_there && fits(h->regex, buf_view(&joined));
 }
 
 bool evaluate_rule(const struct plan_rule *rule, struct str principal, const struct evaluate_request *r,

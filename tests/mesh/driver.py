@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import json
 import os
+import queue
 import socket
 import ssl
 import sys
@@ -249,13 +250,27 @@ def http2(c):
     return {"answers": list(answers.values())}
 
 
+def converse(call, texts):
+    """Each message goes out when the answer to the one before has come: both directions of one stream are open."""
+    out = queue.Queue()
+    answers, got = call(iter(out.get, None), timeout=5), []
+    for text in texts:
+        out.put(text.encode())
+        try:
+            got.append(next(answers).decode())
+        except Exception:
+            out.put(None)
+            raise
+    out.put(None)
+    return got + [m.decode() for m in answers]
+
+
 def grpc(c):
     import grpc as g
     with g.insecure_channel(f"{c['host']}:{c['port']}") as channel:
         try:
             if c["method"] == "Chat":
-                call = channel.stream_stream(f"/test.Echo/{c['method']}")
-                return {"code": "OK", "got": [m.decode() for m in call((t.encode() for t in c["say"]), timeout=5)]}
+                return {"code": "OK", "got": converse(channel.stream_stream("/test.Echo/Chat"), c["say"])}
             call = channel.unary_unary(f"/test.Echo/{c['method']}")
             return {"code": "OK", **json.loads(call(c["say"].encode(), timeout=5))}
         except g.RpcError as e:

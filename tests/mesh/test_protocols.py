@@ -1,7 +1,7 @@
 """Every protocol through two sidecars, allowed and refused: HTTP/1.1, HTTP/2, gRPC, WebSocket, TCP, server-first; several
 ports per Service, ports that differ from target ports, several Services per pod."""
 import pytest
-from harness import EVERY, TCP, eventually, http_rule, opened, routes, target, tcp_route, tcp_rule
+from harness import EVERY, TCP, eventually, http_rule, opened, routes, service, target, tcp_route, tcp_rule
 
 
 @pytest.fixture
@@ -11,18 +11,46 @@ def client(world):
 
 def test_http2_stays_http2_and_each_request_is_judged(world, client):
     world.policy(routes("g", {"name": "m", "pathRegex": "/public/.*"}), target("t", http_rule("g")))
-    answers = client("http2", "peer.d", paths=["/public/1", "/secret", "/public/2", "/public/../secret"])["answers"]
+    ask = lambda who=client: who("http2", "peer.d", paths=["/public/1", "/secret", "/public/2", "/public/../secret"])
+    answers = ask()["answers"]
     assert [a["status"] for a in answers] == [200, 403, 200, 403]
     assert [(a["saw"]["protocol"], a["saw"]["path"]) for a in answers if a["saw"]] == [("HTTP/2", "/public/1"), ("HTTP/2", "/public/2")]
+    assert ask(world.caller("a/other")).get("error") == "closed"
+    world.policy(permissive=True)
+    answers = ask()["answers"]
+    assert [(a["status"], a["saw"]["protocol"]) for a in answers] == [(200, "HTTP/2")] * 4
 
 
-def test_grpc_unary_and_streaming_by_method(world, client):
-    world.policy(routes("g", {"name": "say", "pathRegex": "/test\\.Echo/(Say|Chat)", "methods": ["POST"]}), target("t", http_rule("g")))
-    said = client("grpc", "peer.d", 90, method="Say", say="hello")
-    assert (said["code"], said["who"], said["said"]) == ("OK", "peer", "hello")
-    assert client("grpc", "peer.d", 90, method="Chat", say=["a", "b", "c"])["got"] == ["peer:a", "peer:b", "peer:c"]
-    assert client("grpc", "peer.d", 90, method="Shout", say="x")["code"] == "PERMISSION_DENIED"
-    assert world.caller("a/other")("grpc", "peer.d", 90, method="Say", say="x")["code"] == "UNAVAILABLE", "its own sidecar closes"
+@pytest.fixture
+def grpc_ports(world):
+    """One server under a port named grpc-, and under one whose appProtocol says it."""
+    world.add("spoken.yaml", service("spoken", {"app": "peer"}, [{"name": "say", "port": 91, "targetPort": 8082, "appProtocol": "grpc"}]))
+    yield [("peer.d", 90), ("spoken.d", 91)]
+    world.remove("spoken.yaml")
+
+
+def codes(caller, host, port):
+    """How each method of the server ends, in words of gRPC."""
+    return {m: caller("grpc", host, port, method=m, say=["x"] if m == "Chat" else "x")["code"] for m in ("Say", "Shout", "Chat")}
+
+
+def test_grpc_unary_and_bidirectional_by_method(world, client, grpc_ports):
+    allowed = lambda methods: (routes("g", {"name": "m", "pathRegex": f"/test\\.Echo/{methods}", "methods": ["POST"]}), target("t", http_rule("g")))
+    world.policy(*allowed("(Say|Chat)"))
+    for host, port in grpc_ports:
+        said = client("grpc", host, port, method="Say", say="hello")
+        assert (said["code"], said["who"], said["said"]) == ("OK", "peer", "hello")
+        assert client("grpc", host, port, method="Chat", say=["a", "b", "c"])["got"] == ["peer:a", "peer:b", "peer:c"]
+        assert codes(client, host, port) == {"Say": "OK", "Shout": "PERMISSION_DENIED", "Chat": "OK"}
+        assert set(codes(world.caller("a/other"), host, port).values()) == {"UNAVAILABLE"}, "its own sidecar closes"
+    refused = client("http2", "peer.d", 90, paths=["/test.Echo/Say"])["answers"]
+    assert [a["status"] for a in refused] == [403], "a GET, for whoever does not speak gRPC, in HTTP's words"
+    world.policy(*allowed("Shout"))
+    for host, port in grpc_ports:
+        assert codes(client, host, port) == {"Say": "PERMISSION_DENIED", "Shout": "OK", "Chat": "PERMISSION_DENIED"}
+    world.policy(permissive=True)
+    for host, port in grpc_ports:
+        assert set(codes(client, host, port).values()) == set(codes(world.caller("a/other"), host, port).values()) == {"OK"}
 
 
 def test_a_web_socket_passes_frames_both_ways_where_its_path_is_allowed(world, client):
@@ -89,7 +117,6 @@ def test_the_applications_own_answers_pass_unchanged(world, client):
 
 
 def test_nothing_answers_behind_a_service_without_pods(world, client):
-    from harness import service
     world.save("empty.yaml", service("empty", {"app": "nobody"}))
     try:
         world.policy(permissive=True)

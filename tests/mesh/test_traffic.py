@@ -267,6 +267,10 @@ def test_check_pods_names_the_rule_that_decides(mesh):
     assert "may call" in text and "b/t/g/one" in text
     assert "may not" in mesh.verb("policy", "check-pods", "a/client", "b/web", "--path", "/two", check=False)
     assert "may not" in mesh.verb("policy", "check-pods", "a/other", "b/web", check=False)
+    mesh.policy(routes("g", {"name": "two", "headers": [{"user": "alice,bob"}, {"host": "web"}]}), target("t", http_rule("g")))
+    ask = lambda *headers: mesh.verb("policy", "check-pods", "a/client", "b/web", *(w for h in headers for w in ("--header", h)), check=False)
+    assert "b/t/g/two" in ask("User: alice", "Host: web", "user:bob")
+    assert "may not" in ask("User: alice", "Host: web") and "may not" in ask("User: alice", "user:bob")
 
 
 # ---- settings and faults ----

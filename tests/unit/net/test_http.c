@@ -33,6 +33,10 @@ static void answer_hello(struct http_exchange *x)
                               http_header(x, "x-test").p ? http_header(x, "x-test").p : "",
                               http_header(x, "x-test").n));
 }
+static void answer_list(struct http_exchange *x)
+{
+    http_reply(x, 200, "text/plain", str_join(x->arena, http_query_all(x, "x"), S("|")));
+}
 static void answer_echo(struct http_exchange *x)
 {
     http_reply(x, 201, "text/plain", str_fmt(x->arena, "%.*s:%.*s", STR_FMT(x->rest), STR_FMT(x->body)));
@@ -57,11 +61,8 @@ static void answer_chunks(struct http_exchange *x)
     http_reply_end(x);
 }
 static const struct http_route routes[] = {
-    {"GET", "/hello", answer_hello},
-    {"POST", "/echo/*", answer_echo},
-    {"GET", "/hold", hold},
-    {"GET", "/chunks", answer_chunks},
-    {NULL, NULL, NULL},
+    {"GET", "/hello", answer_hello}, {"POST", "/echo/*", answer_echo},  {"GET", "/list", answer_list},
+    {"GET", "/hold", hold},          {"GET", "/chunks", answer_chunks}, {NULL, NULL, NULL},
 };
 
 static int setup(void **state)
@@ -127,6 +128,10 @@ static void routes_answer(void **state)
     assert_string_equal(w->body, "x/y:body");
     call(w, NULL, "/chunks", STR_NULL);
     assert_string_equal(w->body, "one two");
+    call(w, NULL, "/list?x=a&y=b&x=c%26&x=", STR_NULL);
+    assert_string_equal(w->body, "a|c&|");
+    call(w, NULL, "/list?y=b", STR_NULL);
+    assert_string_equal(w->body, "");
     call(w, "HEAD", "/hello", STR_NULL);
     assert_int_equal(w->last.status, 200);
     assert_string_equal(w->body, "");

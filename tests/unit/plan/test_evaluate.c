@@ -134,10 +134,10 @@ static void a_client_without_rule_is_stopped_by_its_own_proxy(void **state)
     world_free(w);
 }
 
-static void every_value_of_a_repeated_header_must_fit(void **state)
+static void a_repeated_header_is_judged_as_one_value(void **state)
 {
     (void)state;
-    struct plan_header h = {S("x-user"), S("a.*")};
+    struct plan_header h = {S("x-user"), S("[a-z]+")};
     struct plan_rule rule = {.name = S("r"), .any_principal = true, .headers = {&h, 1}};
     struct plan_chain ch = {.rules = {&rule, 1}};
     struct kv both[] = {{S("X-User"), S("anna")}, {S("x-user"), S("bea")}};
@@ -146,7 +146,7 @@ static void every_value_of_a_repeated_header_must_fit(void **state)
     struct arena *a SCOPED_ARENA = arena_new();
     evaluate_chain(&ch, S("spiffe://x/ns/a/sa/b"), &r, a, &got);
     assert_int_equal(got.verdict, EVALUATE_DENIED);
-    both[1].value = S("alma");
+    h.regex = S("anna,bea");
     evaluate_chain(&ch, S("spiffe://x/ns/a/sa/b"), &r, a, &got);
     assert_int_equal(got.verdict, EVALUATE_ALLOWED);
 }
@@ -206,7 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_judged_as_the_policy_says),
         cmocka_unit_test(a_client_without_rule_is_stopped_by_its_own_proxy),
-        cmocka_unit_test(every_value_of_a_repeated_header_must_fit),
+        cmocka_unit_test(a_repeated_header_is_judged_as_one_value),
         cmocka_unit_test(a_split_leads_to_backends_and_denies_those_out_of_reach),
         cmocka_unit_test(switching_to_permissive_mode_opens_and_back_closes),
         cmocka_unit_test(external_authorization_denies),
