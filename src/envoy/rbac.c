@@ -45,6 +45,15 @@ static PbPermission *path(struct arena *a, struct str re)
     return p;
 }
 
+/* Refused by the connection manager already (envoy/http.c), but that is the listener's: a connection from before the
+ * first path rule keeps the manager without it, while access comes with the routes and holds at once. */
+static PbPermission *no_escaped_slash(struct arena *a)
+{
+    PbPermission *p = NEW(a, Permission);
+    PB_ONE(p, not_rule, path(a, S(".*%(2[Ff]|5[Cc]).*")));
+    return p;
+}
+
 static PbPermission *any_of_methods(struct arena *a, struct strs methods)
 {
     PbPermissionSet *set = NEW(a, PermissionSet);
@@ -65,7 +74,10 @@ static PbPermission *anything(struct arena *a)
 static PbPermission *permission(struct arena *a, const struct plan_rule *r)
 {
     PbPermissionSet *set = NEW(a, PermissionSet);
-    if (r->path_regex.n) PB_ADD(a, set, rules, path(a, r->path_regex));
+    if (r->path_regex.n) {
+        PB_ADD(a, set, rules, path(a, r->path_regex));
+        PB_ADD(a, set, rules, no_escaped_slash(a));
+    }
     if (r->methods.n) PB_ADD(a, set, rules, any_of_methods(a, r->methods));
     for (each(h, r->headers)) PB_ADD(a, set, rules, header(a, encode_header_matcher(a, h->name, h->regex)));
     if (!set->n_rules) return anything(a);

@@ -99,6 +99,16 @@ def test_the_same_over_http2(world, client):
     assert {p: (a["status"], a["saw"]["path"] if a["saw"] else None) for p, a in zip(JUDGED, answers)} == JUDGED
 
 
+def test_a_connection_from_before_the_first_path_rule_lets_no_escaped_slash_through(world, client):
+    world.policy(routes("g", {"name": "m", "methods": ["*"]}), target("t", http_rule("g")))
+    client("hold", "peer.d", name="before")
+    assert client("again", "peer.d", name="before", path="/public/..%2fadmin")["status"] == 200
+    public(world)
+    got = [client("again", "peer.d", name="before", path=f"/public/..%{x}admin")["status"] for x in ("2f", "5C", "2F")]
+    client("drop", name="before")
+    assert set(got) <= {400, 403}
+
+
 def test_a_query_is_not_part_of_the_path(world, client):
     world.policy(routes("g", {"name": "m", "pathRegex": "/exact"}), target("t", http_rule("g")))
     assert [client.get("peer.d", p) for p in ("/exact", "/exact?a=b", "/exact?", "/exact?/more", "/exactly", "/exact/")] == [200] * 4 + [403] * 2
