@@ -65,6 +65,7 @@ static bool parse_one(struct arena *a, const json_t *j, struct probe *p, struct 
     p->port = (uint16_t)port;
     p->timeout_s = timeout > 0 ? timeout : 1;
     p->service = text(a, j, "service");
+    p->key = text(a, j, "key");
     return set_path(a, p, j, err) && add_headers(a, json_object_get(j, "headers"), p, err);
 }
 
@@ -99,7 +100,8 @@ const struct probe *probes_find(const struct probes *p, struct str path)
     struct arena *a SCOPED_ARENA = arena_new();
     for (each(one, *p)) {
         const char *what = one->type < PROBE_POST_START ? "probe" : "hook";
-        struct str own = str_fmt(a, "/osm-%s-%s/%.*s", types[one->type], what, STR_FMT(one->container));
+        struct str own = str_fmt(a, "/osm-%s-%s/%.*s%s%.*s", types[one->type], what, STR_FMT(one->container),
+                                 one->key.n ? "/" : "", STR_FMT(one->key));
         if (str_eq(own, path)) return one;
     }
     return NULL;

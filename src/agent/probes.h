@@ -1,8 +1,8 @@
 /* probes.h - the application's probes and HTTP hooks, carried out by the sidecar.
  *
  * The node has no certificate of the mesh, so the injector points every http, https, tcp and grpc probe at the agent
- * (GET /osm-<type>-probe/<container> on ports 15901-15903; lifecycle hooks: /osm-<type>-hook/<container> on 15904)
- * and leaves the original in OSM_PROBES:
+ * (GET /osm-<type>-probe/<container> on ports 15901-15903; lifecycle hooks: /osm-<type>-hook/<container>/<key> on
+ * 15904) and leaves the original in OSM_PROBES:
  *   [{"container": "web", "type": "liveness|readiness|startup|post-start|pre-stop", "kind": "http|https|tcp|grpc",
  * "port": 8080, "path": "/healthz", "host": "…", "headers": [{"name": "…", "value": "…"}], "service": "…", "timeout":
  * 1}] The rules are the kubelet's: 200-399 is success, https takes any certificate, grpc wants SERVING. */
@@ -23,6 +23,7 @@ struct probe {
     struct str path;     /* with query, begins with '/' */
     struct strs headers; /* "Name: value" */
     struct str service;  /* grpc */
+    struct str key;      /* of a hook: the end of its path, which others cannot guess; may be empty */
     int64_t timeout_s;   /* at least 1 */
 };
 struct probes {

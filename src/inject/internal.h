@@ -25,7 +25,7 @@ void inject_op(json_t *patch, const char *op, struct str path, json_t *value);
 
 /* Rewrites every probe of spec.<list> so that the agent answers it, with operations added to |patch|; what each was
  * goes to the array |probes| (the agent's OSM_PROBES). |ports| gets bit 1 << type for every probe type met. */
-void inject_probes(const json_t *pod, const char *list, json_t *patch, json_t *probes, unsigned *ports);
+void inject_probes(const struct inject_input *in, const char *list, json_t *patch, json_t *probes, unsigned *ports);
 struct probe_type {
     const char *field, *name, *port_name; /* "livenessProbe", "liveness", "liveness-port" */
     int port;

@@ -72,8 +72,8 @@ static void add_containers(const struct inject_input *in, const struct inject_se
     json_t *probes = json_array();
     unsigned ports = 0;
     /* Before the containers are inserted: the paths of probes count the user's own. */
-    inject_probes(in->pod, "initContainers", patch, probes, &ports);
-    inject_probes(in->pod, "containers", patch, probes, &ports);
+    inject_probes(in, "initContainers", patch, probes, &ports);
+    inject_probes(in, "containers", patch, probes, &ports);
     add_items(in->pod, "volumes", inject_sidecar_volumes(), false, patch);
     json_t *init = json_pack("[o, o]", inject_capture_container(set, lists, a),
                              inject_sidecar_container(in->pod, set, probes, ports));

@@ -80,8 +80,9 @@ static void rewrite_one(const json_t *container, const char *at, const struct pr
     inject_op(patch, "replace", str_make(path, (size_t)n), rewritten(probe, type, name));
 }
 
-/* A hook may take as long as the pod has to end. */
-static void rewrite_hook(const json_t *pod, const json_t *container, const char *at, const char *field,
+/* A hook may take as long as the pod has to end. Who knows its path may have the application end: unlike a probe's, it
+ * is none that another pod could guess. */
+static void rewrite_hook(const struct inject_input *in, const json_t *container, const char *at, const char *field,
                          const char *type, json_t *patch, json_t *probes)
 {
     const json_t *hook = json_object_get(json_object_get(container, "lifecycle"), field);
@@ -89,23 +90,25 @@ static void rewrite_hook(const json_t *pod, const json_t *container, const char 
     json_t *original = name && json_object_get(hook, "httpGet") ? original_of(container, hook) : NULL;
     if (!original) return;
     json_int_t grace =
-        json_integer_value(json_object_get(json_object_get(pod, "spec"), "terminationGracePeriodSeconds"));
+        json_integer_value(json_object_get(json_object_get(in->pod, "spec"), "terminationGracePeriodSeconds"));
     json_object_set_new(original, "container", json_string(name));
     json_object_set_new(original, "type", json_string(type));
     json_object_set_new(original, "timeout", json_integer(grace > 0 ? grace : 30));
+    json_object_set_new(original, "key", inject_string(in->uuid));
     json_array_append_new(probes, original);
     char path[128];
     int n = snprintf(path, sizeof path, "%s/lifecycle/%s/httpGet", at, field);
     inject_op(patch, "replace", str_make(path, (size_t)n),
-              json_pack("{s:o, s:i, s:s}", "path", json_sprintf("/osm-%s-hook/%s", type, name), "port",
-                        PORT_HEALTHCHECK, "scheme", "HTTP"));
+              json_pack("{s:o, s:i, s:s}", "path",
+                        json_sprintf("/osm-%s-hook/%s%s%.*s", type, name, in->uuid.n ? "/" : "", STR_FMT(in->uuid)),
+                        "port", PORT_HEALTHCHECK, "scheme", "HTTP"));
 }
 
-void inject_probes(const json_t *pod, const char *list, json_t *patch, json_t *probes, unsigned *ports)
+void inject_probes(const struct inject_input *in, const char *list, json_t *patch, json_t *probes, unsigned *ports)
 {
     const json_t *c;
     size_t i;
-    json_array_foreach(json_object_get(json_object_get(pod, "spec"), list), i, c)
+    json_array_foreach(json_object_get(json_object_get(in->pod, "spec"), list), i, c)
     {
         for (size_t t = 0; t < PROBE_TYPES; t++) {
             char at[64];
@@ -116,7 +119,7 @@ void inject_probes(const json_t *pod, const char *list, json_t *patch, json_t *p
         }
         char at[64];
         snprintf(at, sizeof at, "/spec/%s/%zu", list, i);
-        rewrite_hook(pod, c, at, "postStart", "post-start", patch, probes);
-        rewrite_hook(pod, c, at, "preStop", "pre-stop", patch, probes);
+        rewrite_hook(in, c, at, "postStart", "post-start", patch, probes);
+        rewrite_hook(in, c, at, "preStop", "pre-stop", patch, probes);
     }
 }

@@ -198,10 +198,13 @@ static void probes_are_found_by_their_path(void **state)
     assert_int_equal(ready->kind, PROBE_GRPC);
     assert_int_equal(ready->timeout_s, 7);
     assert_null(probes_find(&p, S("/osm-startup-probe/web")));
-    static const char hook[] = "[{\"container\":\"web\",\"type\":\"pre-stop\",\"kind\":\"http\",\"port\":80}]";
+    static const char hook[] =
+        "[{\"container\":\"web\",\"type\":\"pre-stop\",\"kind\":\"http\",\"port\":80,\"key\":\"k1\"}]";
     struct probes hooks;
     assert_true(probes_parse(a, hook, &hooks, &err));
-    assert_non_null(probes_find(&hooks, S("/osm-pre-stop-hook/web")));
+    assert_non_null(probes_find(&hooks, S("/osm-pre-stop-hook/web/k1")));
+    assert_null(probes_find(&hooks, S("/osm-pre-stop-hook/web")));
+    assert_null(probes_find(&hooks, S("/osm-pre-stop-hook/web/k2")));
     assert_null(probes_find(&hooks, S("/osm-pre-stop-probe/web")));
     assert_null(probes_find(&p, S("/osm-liveness-probe/we")));
     assert_true(probes_parse(a, NULL, &p, &err) && p.n == 0);
