@@ -156,13 +156,13 @@ static json_t *overload_manager(const struct envoy_bootstrap *b)
 }
 
 /* The limit of a regular expression's program: admission refuses above 900 (base/regex.h).
- * Repeated headers: by default RBAC looks at the values one by one and is content with one that matches, so that a
- * caller could add the value that the policy wants beside the one that the application reads. */
+ * Repeated headers: by default RBAC and routes (of egress) look at the values one by one and are content with one that
+ * matches, so that a caller could add the value that the policy wants beside the one that the application reads. */
 static json_t *runtime(void)
 {
-    return PACK("{s:[{s:s, s:{s:i, s:b}}]}", "layers", "name", "static", "static_layer",
+    return PACK("{s:[{s:s, s:{s:i, s:b, s:b}}]}", "layers", "name", "static", "static_layer",
                 "re2.max_program_size.error_level", 1000, "envoy.reloadable_features.rbac_match_headers_individually",
-                0);
+                0, "envoy.reloadable_features.match_headers_individually", 0);
 }
 
 /* Level and name of SOL_SOCKET, SO_MARK as Linux numbers them. */

@@ -256,3 +256,10 @@ def test_an_upstream_traffic_setting_limits_a_host(mesh):
     seen = json.loads(mesh.python("a/client", text).stdout)
     assert 200 in seen and 503 in seen, seen
     assert status(mesh, "http://other.example/") == 200
+
+
+def test_a_repeated_header_hides_nothing(mesh, set_policy):
+    set_policy(routes("g", {"name": "m", "headers": [{"user": "alice|bob"}]}, ns="a"), egress("e", "80 http", hosts=["good.example"], groups=["g"]))
+    ask = lambda *users: status(mesh, "http://good.example/", *(w for u in users for w in ("-H", f"user: {u}")))
+    assert [ask("alice"), ask("eve"), ask()] == [200, 403, 403]
+    assert [ask("alice", "eve"), ask("eve", "alice")] == [403, 403]
