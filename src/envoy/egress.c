@@ -85,6 +85,21 @@ void encode_egress_listener(struct encoder *e, const struct plan_egress *plan, c
 
 /* ---- routes ---------------------------------------------------------------------------------------------- */
 
+/* What normalisation never leaves in a path: slashes that repeat (but "//" alone), characters that it escapes, escapes
+ * that it undoes or refuses, dot segments. */
+#define NOT_NORMAL                                                                                                     \
+    "[^?]*(//[^?]|[\\\\\"<>^`{|}]|%(2[DdEeFf]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CcFf]|7[Ee])).*|[^?]+//.*|"         \
+    "[^?]*/\\.\\.?([/?].*)?"
+
+/* Routes hold at once, while an application's connection from before the first path rule keeps the connection manager
+ * that did not normalise. */
+static PbHeaderMatcher *is_normal(struct arena *a)
+{
+    PbHeaderMatcher *m = encode_header_matcher(a, S(":path"), S(NOT_NORMAL));
+    m->invert_match = true;
+    return m;
+}
+
 static PbRouteMatch *request_of(struct arena *a, const struct plan_egress_route *p)
 {
     PbRouteMatch *m = NEW(a, RouteMatch);
@@ -92,6 +107,7 @@ static PbRouteMatch *request_of(struct arena *a, const struct plan_egress_route 
         PbRegex *re = NEW(a, Regex);
         re->regex = pb_str(a, p->path_regex);
         PB_ONE(m, safe_regex, re);
+        PB_ADD(a, m, headers, is_normal(a));
     } else {
         PB_ONE(m, prefix, "/");
     }

@@ -1,6 +1,7 @@
 """What leaves the mesh by Egress: servers that are no part of the cluster are called by http, https and tcp, in both modes; what
 no policy names, and what belongs to the cluster, is not reached."""
 import json
+import subprocess
 import threading
 
 import pytest
@@ -76,7 +77,6 @@ def egress(name, *ports, hosts=(), ranges=(), groups=(), setting=None, account="
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory):
     import os
-    import subprocess
     if os.geteuid() != 0 or not local.find_osm() or not local.find_envoy():
         pytest.skip("needs root, osm and Envoy")
     path = tmp_path_factory.mktemp("egress")
@@ -263,3 +263,35 @@ def test_a_repeated_header_hides_nothing(mesh, set_policy):
     ask = lambda *users: status(mesh, "http://good.example/", *(w for u in users for w in ("-H", f"user: {u}")))
     assert [ask("alice"), ask("eve"), ask()] == [200, 403, 403]
     assert [ask("alice", "eve"), ask("eve", "alice")] == [403, 403]
+
+
+KEPT = r"""
+import socket, sys
+s = socket.create_connection(("good.example", 80), 5)
+f = s.makefile("rb")
+for path in sys.stdin:
+    s.sendall(f"GET {path.strip()} HTTP/1.1\r\nhost: good.example\r\n\r\n".encode())
+    status, length = f.readline().split()[1].decode(), 0
+    while (line := f.readline().strip()):
+        name, _, value = line.partition(b":")
+        length = int(value) if name.lower() == b"content-length" else length
+    f.read(length)
+    print(status, flush=True)
+"""
+
+
+def test_a_connection_from_before_a_path_rule_cannot_go_round_it(mesh, set_policy):
+    set_policy(egress("e", "80 http", hosts=["good.example"]))
+    kept = subprocess.Popen([local.find_osm(), "local", "exec", "a/client", "-c", "c", "--", "python3", "-uc", KEPT], env=mesh.env, text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(path):
+        print(path, file=kept.stdin, flush=True)
+        return int(kept.stdout.readline())
+    assert ask("/admin") == ask("/public/../admin") == 200
+    set_policy(egress("e", "80 http", hosts=["good.example"], groups=["g"]), routes("g", {"name": "m", "pathRegex": "/public/.*"}, ns="a"))
+    assert [ask(p) for p in ("/public/x", "/public/a%20b/?x=//", "/admin")] == [200, 200, 403]
+    tricks = ("/public/../admin", "/public/..", "/public/..?x", "/public/.%2e/admin", "/public//x", "/public/..%2fadmin", "/public/..%5Cadmin", "/public/..\\admin")
+    assert {p: ask(p) for p in tricks} == dict.fromkeys(tricks, 403)
+    kept.kill()
+    kept.wait()
