@@ -154,7 +154,7 @@ class Ours:
         if not find_osm():
             pytest.skip("osm is not built")
         if subprocess.run([SOURCE / "tests/kube/build"], stdout=subprocess.DEVNULL).returncode:
-            pytest.skip("the test API server could not be built")
+            pytest.fail("the test API server could not be built: tests/kube/build says why")
         own_network()
         self.path = path
         self.env = dict(os.environ, OSM_STATE=str(path / "node"), ASAN_OPTIONS="detect_leaks=0")
