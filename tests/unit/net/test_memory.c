@@ -237,7 +237,7 @@ static void a_server_outlives_what_fails_on_a_connection(void **state)
     begin(0);
     assert_int_equal(call(&w, 60000), 200);
     long all = seen, failed = 0;
-    for (long n = 1; n <= all; n += 1 + all / 60) {
+    for (long n = 1; n <= all; n += 1 + all / 100) {
         begin(n);
         failed += call(&w, 300) != 200;
         over();
