@@ -1,18 +1,15 @@
 /* bench_flow.c - mesh + plan + encode, measured through the controller's own pipeline: from nothing, and after one
  * change of each kind. Where the xDS server would stand, this counts what it would be given.
  *
- *   bench_flow SERVICES permissive|smi|wide [CHANGES [KIND]]   one JSON object on standard output
+ *   bench_flow SERVICES permissive|smi|wide|policies [CHANGES [KIND]]   one JSON object on standard output
  *
  * Times are of the thread's CPU, which other work on the machine does not lengthen, beside the wall's. */
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "bench_world.h"
-#include "controller/pipeline.h"
-#include "mesh/platform.h"
+#include "bench_mesh.h"
 
 /* What one revision carried. */
 struct carried {
@@ -45,18 +42,11 @@ static void count_resources(const struct xds_resource **v, size_t n)
 
 static int64_t counting_ns; /* our own time and that of decoding, which are no part of the flow */
 
-static int64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* In the place of the server's. */
 void xds_publish(struct xds_server *s, const struct xds_revision *r)
 {
     (void)s;
-    int64_t begin = cpu_ns();
+    int64_t begin = bench_cpu_ns();
     size_t n = 0;
     const struct xds_resource **v = xcalloc(r->slots.n + 1, sizeof(struct xds_resource *));
     for (each(c, r->slots)) {
@@ -68,38 +58,43 @@ void xds_publish(struct xds_server *s, const struct xds_revision *r)
     free(v);
     carried.nodes += r->nodes.n;
     carried.views += r->views.n;
-    counting_ns += cpu_ns() - begin;
+    counting_ns += bench_cpu_ns() - begin;
 }
 
-static void on_settled(void *arg, uint64_t revision) { (void)arg, (void)revision; }
-static void on_pod(void *arg, struct str uid, bool alive) { (void)arg, (void)uid, (void)alive; }
-
-struct bench {
-    struct sheet *sheet;
-    struct pipeline *pipeline;
-    struct bench_world world;
-};
+enum { EVERY_PROXY = 6 }; /* so few of those that concern the whole mesh: they take long */
 
 typedef void change_fn(const struct bench_world *w, int i, int turn);
 static const struct change {
     const char *name;
     change_fn *fn;
+    bool of_policies; /* measured in a world that has them, else in the others */
+    int most;         /* changes of it; 0: as many as are asked for */
 } changes[] = {
-    {"endpoint", bench_world_endpoint}, {"service", bench_world_service}, {"target", bench_world_target},
-    {"split", bench_world_split},       {"pod", bench_world_pod},
+    {"endpoint", bench_world_endpoint, false, 0},
+    {"service", bench_world_service, false, 0},
+    {"target", bench_world_target, false, 0},
+    {"split", bench_world_split, false, 0},
+    {"pod", bench_world_pod, false, 0},
+    {"egress", bench_world_egress, true, 0},
+    {"ingress", bench_world_ingress, true, 0},
+    {"retry", bench_world_retry, true, 0},
+    {"setting", bench_world_setting, true, 0},
+    {"telemetry", bench_world_telemetry, true, 0},
+    {"log_level", bench_world_log_level, true, EVERY_PROXY},
+    {"sampling", bench_world_sampling, true, EVERY_PROXY},
 };
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
-static struct measure measure(struct bench *b, change_fn *fn, int i, int turn)
+static struct measure measure(struct bench_mesh *b, change_fn *fn, int i, int turn)
 {
     carried = (struct carried){0};
     counting_ns = 0;
     uint64_t cells = sheet_stats(b->sheet).computed;
-    struct measure m = {.wall_ns = -clock_mono_ns(), .cpu_ns = -cpu_ns()};
+    struct measure m = {.wall_ns = -clock_mono_ns(), .cpu_ns = -bench_cpu_ns()};
     if (fn) fn(&b->world, i, turn);
     pipeline_settle(b->pipeline);
     m.wall_ns += clock_mono_ns() - counting_ns;
-    m.cpu_ns += cpu_ns() - counting_ns;
+    m.cpu_ns += bench_cpu_ns() - counting_ns;
     m.cells = sheet_stats(b->sheet).computed - cells;
     m.carried = carried;
     return m;
@@ -124,15 +119,16 @@ static void print_change(const struct change *c, struct measure *m, int n)
 }
 
 /* Each Service is changed and changed back; a stride spreads them over the mesh. */
-static void bench_change(struct bench *b, const struct change *c, int n)
+static void bench_change(struct bench_mesh *b, const struct change *c, int n)
 {
+    if (c->most && n > c->most) n = c->most;
     struct measure *m = xcalloc((size_t)n, sizeof *m);
     for (int k = 0; k < n; k++) m[k] = measure(b, c->fn, (int)((int64_t)(k / 2) * 7919 % b->world.services), k);
     print_change(c, m, n);
     free(m);
 }
 
-static void print_all(const struct bench *b, const struct measure *m)
+static void print_all(const struct bench_mesh *b, const struct measure *m)
 {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
@@ -152,30 +148,29 @@ static void print_all(const struct bench *b, const struct measure *m)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_flow SERVICES permissive|smi|wide [CHANGES [KIND]]\n");
+        fprintf(stderr, "usage: bench_flow SERVICES permissive|smi|wide|policies [CHANGES [KIND]]\n");
         return 2;
     }
     int n = argc > 3 ? atoi(argv[3]) : 200;
-    bool is_wide = str_is(str_of(argv[2]), "wide"); /* SMI; namespaces of 200 workloads, 10 Services reached by each */
-    struct bench b = {.sheet = sheet_new(),
-                      .world = {.services = atoi(argv[1]),
-                                .per_namespace = is_wide ? 100 : 20,
-                                .called = is_wide ? 10 : 5,
-                                .decode_ns = &counting_ns}};
-    struct event_base *base = event_base_new();
-    b.world.store = store_new(b.sheet);
-    mesh_platform_set(b.sheet, &mesh_platform_local);
-    b.pipeline = pipeline_new(&(struct pipeline_options){
-        .base = base, .sheet = b.sheet, .store = b.world.store, .on_settled = on_settled, .on_pod = on_pod});
-    bench_world_put(&b.world, str_is(str_of(argv[2]), "permissive"));
+    struct str mode = str_of(argv[2]);
+    bool is_wide = str_is(mode, "wide"); /* SMI; namespaces of 200 workloads, 10 Services reached by each */
+    struct bench_mesh b;
+    bench_mesh_start(&b, &(struct bench_world){.services = atoi(argv[1]),
+                                               .per_namespace = is_wide ? 100 : 20,
+                                               .called = is_wide ? 10 : 5,
+                                               .permissive = str_is(mode, "permissive"),
+                                               .policies = str_is(mode, "policies"), /* in SMI mode */
+                                               .decode_ns = &counting_ns});
     struct measure all = measure(&b, NULL, 0, 0);
+    if (!all.carried.resources) {
+        fprintf(stderr, "bench_flow: the pipeline made nothing of the world\n");
+        return 1;
+    }
     print_all(&b, &all);
     for (int i = 0; i < N_CHANGES && n; i++)
-        if (argc < 5 || str_is(str_of(argv[4]), changes[i].name)) bench_change(&b, &changes[i], n);
+        if (argc < 5 ? changes[i].of_policies == b.world.policies : str_is(str_of(argv[4]), changes[i].name))
+            bench_change(&b, &changes[i], n);
     printf("}\n");
-    pipeline_free(b.pipeline);
-    sheet_free(b.sheet);
-    store_free(b.world.store);
-    event_base_free(base);
+    bench_mesh_end(&b);
     return 0;
 }

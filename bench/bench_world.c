@@ -9,7 +9,7 @@
 enum { VERSIONS = 2, SPLIT_EVERY = 10 };
 #define CREATED "\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
 
-static int64_t cpu_ns(void)
+int64_t bench_cpu_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -22,30 +22,25 @@ static void die(const char *what, struct str text)
     exit(1);
 }
 
-static void put(const struct bench_world *w, struct arena *a, struct str text)
+void bench_world_object(const struct bench_world *w, struct arena *a, struct str text)
 {
     struct problems probs = {0};
-    int64_t begin = cpu_ns();
+    int64_t begin = bench_cpu_ns();
     json_t *doc = json_loadb(text.p, text.n, 0, NULL);
     if (!doc) die("no JSON", text);
     struct object *o = object_of_json(doc, a, &probs);
     json_decref(doc);
     if (!o) die(probs.n ? str_c(a, probs.v[0].text) : "no object", text);
-    if (w->decode_ns) *w->decode_ns += cpu_ns() - begin;
+    if (w->decode_ns) *w->decode_ns += bench_cpu_ns() - begin;
     store_put(w->store, o);
 }
 
-#define PUT(w, ...)                                                                                                    \
-    do {                                                                                                               \
-        struct arena *put_arena SCOPED_ARENA = arena_new();                                                            \
-        put((w), put_arena, str_fmt(put_arena, __VA_ARGS__));                                                          \
-    } while (0)
+#define PUT BENCH_PUT
 
-static int ns_of(const struct bench_world *w, int i) { return i / w->per_namespace; }
-static int home(const struct bench_world *w, int i) { return ns_of(w, i) * w->per_namespace; }
+int bench_world_ns(const struct bench_world *w, int i) { return i / w->per_namespace; }
+static int home(const struct bench_world *w, int i) { return bench_world_ns(w, i) * w->per_namespace; }
 
-/* The Service |back| places before |i| in its namespace, in a ring. */
-static int before(const struct bench_world *w, int i, int back)
+int bench_world_before(const struct bench_world *w, int i, int back)
 {
     int first = home(w, i), size = w->services - first < w->per_namespace ? w->services - first : w->per_namespace;
     return first + (i - first + size - back % size) % size;
@@ -65,15 +60,6 @@ static void put_namespace(const struct bench_world *w, int n)
         n);
 }
 
-static void put_mesh_config(const struct bench_world *w, bool permissive)
-{
-    PUT(w,
-        "{\"apiVersion\":\"config.openservicemesh.io/"
-        "v1alpha2\",\"kind\":\"MeshConfig\",\"metadata\":{\"namespace\":\"%s\","
-        "\"name\":\"%s\"},\"spec\":{\"traffic\":{\"enablePermissiveTrafficPolicyMode\":%s}}}",
-        NAME_SYSTEM_NAMESPACE, NAME_MESH_CONFIG, permissive ? "true" : "false");
-}
-
 static void put_service(const struct bench_world *w, int i, bool second)
 {
     PUT(w,
@@ -81,7 +67,7 @@ static void put_service(const struct bench_world *w, int i, bool second)
         "},"
         "\"spec\":{\"clusterIP\":\"10.%d.%d.%d\",\"selector\":{\"app\":\"s%d\"},"
         "\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":8080}%s]}}",
-        ns_of(w, i), i, 96 + i / 60000, i / 250 % 240, i % 250 + 1, i,
+        bench_world_ns(w, i), i, 96 + i / 60000, i / 250 % 240, i % 250 + 1, i,
         second ? ",{\"name\":\"http-more\",\"port\":81,\"targetPort\":8081}" : "");
 }
 
@@ -93,7 +79,7 @@ static void put_pod(const struct bench_world *w, int i, int v, int extra)
         "\"u%d-%d-%d\"," CREATED ",\"labels\":{\"app\":\"s%d\",\"version\":\"v%d\",\"" LABEL_PROXY_UUID "\":\"u\"}},"
         "\"spec\":{\"serviceAccountName\":\"s%d-v%d\",\"containers\":[{\"name\":\"main\",\"image\":\"i\"}]},"
         "\"status\":{\"phase\":\"Running\",\"podIP\":\"%s\"}}",
-        ns_of(w, i), i, v + 1, extra, i, v, extra, i, v + 1, i, v + 1, pod_address(a, i, v, extra));
+        bench_world_ns(w, i), i, v + 1, extra, i, v, extra, i, v + 1, i, v + 1, pod_address(a, i, v, extra));
 }
 
 static struct str endpoint(const struct bench_world *w, struct arena *a, int i, int v, bool ready)
@@ -102,7 +88,7 @@ static struct str endpoint(const struct bench_world *w, struct arena *a, int i, 
         a,
         "{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":%s},\"targetRef\":{\"kind\":\"Pod\",\"name\":\"s%d-v%d-0\","
         "\"namespace\":\"ns%d\"}}",
-        pod_address(a, i, v, 0), ready ? "true" : "false", i, v + 1, ns_of(w, i));
+        pod_address(a, i, v, 0), ready ? "true" : "false", i, v + 1, bench_world_ns(w, i));
 }
 
 static void put_slice(const struct bench_world *w, int i, bool ready)
@@ -114,7 +100,7 @@ static void put_slice(const struct bench_world *w, int i, bool ready)
         "v1\",\"kind\":\"EndpointSlice\",\"metadata\":{\"namespace\":\"ns%d\",\"name\":\"s%d-1\","
         "\"labels\":{\"kubernetes.io/service-name\":\"s%d\"}},\"addressType\":\"IPv4\","
         "\"endpoints\":[%.*s,%.*s],\"ports\":[{\"name\":\"http\",\"port\":8080}]}",
-        ns_of(w, i), i, i, STR_FMT(v1), STR_FMT(v2));
+        bench_world_ns(w, i), i, i, STR_FMT(v1), STR_FMT(v2));
 }
 
 static void put_routes(const struct bench_world *w, int i, bool more)
@@ -126,7 +112,7 @@ static void put_routes(const struct bench_world *w, int i, bool more)
         ".*\",\"methods\":[\"GET\"]},"
         "{\"name\":\"write\",\"pathRegex\":\"/items\",\"methods\":[\"POST\"%s]},"
         "{\"name\":\"list\",\"pathRegex\":\"/lists/[0-9]+\",\"methods\":[\"GET\",\"DELETE\"]}]}}",
-        ns_of(w, i), i, more ? ",\"PUT\"" : "");
+        bench_world_ns(w, i), i, more ? ",\"PUT\"" : "");
 }
 
 static struct str sources(const struct bench_world *w, struct arena *a, int i)
@@ -136,7 +122,7 @@ static struct str sources(const struct bench_world *w, struct arena *a, int i)
         for (int v = 1; v <= VERSIONS; v++)
             list_push(a, &l,
                       str_fmt(a, "{\"kind\":\"ServiceAccount\",\"name\":\"s%d-v%d\",\"namespace\":\"ns%d\"}",
-                              before(w, i, back), v, ns_of(w, i)));
+                              bench_world_before(w, i, back), v, bench_world_ns(w, i)));
     return str_join(a, (struct strs){l.v, l.n}, S(","));
 }
 
@@ -151,7 +137,7 @@ static void put_target(const struct bench_world *w, int i, int v, bool write)
         "\"namespace\":\"ns%d\"},"
         "\"rules\":[{\"kind\":\"HTTPRouteGroup\",\"name\":\"s%d\",\"matches\":[\"read\",\"list\"%s]}],\"sources\":[%.*"
         "s]}}",
-        ns_of(w, i), i, v + 1, i, v + 1, ns_of(w, i), i, write ? ",\"write\"" : "", STR_FMT(from));
+        bench_world_ns(w, i), i, v + 1, i, v + 1, bench_world_ns(w, i), i, write ? ",\"write\"" : "", STR_FMT(from));
 }
 
 static void put_split(const struct bench_world *w, int i, int weight)
@@ -160,7 +146,7 @@ static void put_split(const struct bench_world *w, int i, int weight)
         "{\"apiVersion\":\"split.smi-spec.io/v1alpha2\",\"kind\":\"TrafficSplit\",\"metadata\":{\"namespace\":\"ns%d\","
         "\"name\":\"s%d\"},\"spec\":{\"service\":\"s%d\",\"backends\":[{\"service\":\"s%d\",\"weight\":%d},"
         "{\"service\":\"s%d\",\"weight\":%d}]}}",
-        ns_of(w, i), i, i, i, weight, before(w, i, 1), 100 - weight);
+        bench_world_ns(w, i), i, i, i, weight, bench_world_before(w, i, 1), 100 - weight);
 }
 
 static bool is_root(int i) { return i % SPLIT_EVERY == 0; }
@@ -169,19 +155,30 @@ int bench_world_objects(const struct bench_world *w)
 {
     int namespaces = (w->services + w->per_namespace - 1) / w->per_namespace,
         splits = (w->services + SPLIT_EVERY - 1) / SPLIT_EVERY;
-    return 1 + namespaces + splits + w->services * (3 + 2 * VERSIONS);
+    int policies = w->policies ? namespaces + 4 * w->services : 0;
+    return 1 + namespaces + splits + w->services * (3 + 2 * VERSIONS) + policies;
 }
 
-void bench_world_put(const struct bench_world *w, bool permissive)
+static void put_policies(const struct bench_world *w, int i)
 {
-    put_mesh_config(w, permissive);
+    bench_world_egress(w, i, 1);
+    bench_world_ingress(w, i, 1);
+    bench_world_retry(w, i, 1);
+    bench_world_setting(w, i, 1);
+    if (i % w->per_namespace == 0) bench_world_telemetry(w, i, 1);
+}
+
+void bench_world_put(const struct bench_world *w)
+{
+    bench_world_log_level(w, 0, 1);
     for (int i = 0; i < w->services; i++) {
-        if (i % w->per_namespace == 0) put_namespace(w, ns_of(w, i));
+        if (i % w->per_namespace == 0) put_namespace(w, bench_world_ns(w, i));
         put_service(w, i, false);
         put_slice(w, i, true);
         put_routes(w, i, false);
         for (int v = 0; v < VERSIONS; v++) put_pod(w, i, v, 0), put_target(w, i, v, true);
         if (is_root(i)) put_split(w, i, 50);
+        if (w->policies) put_policies(w, i);
     }
 }
 
@@ -199,5 +196,5 @@ void bench_world_pod(const struct bench_world *w, int i, int turn)
     if (turn % 2 == 0)
         put_pod(w, i, 0, 1);
     else
-        store_remove(w->store, KIND_POD, str_fmt(a, "ns%d/s%d-v1-1", ns_of(w, i), i));
+        store_remove(w->store, KIND_POD, str_fmt(a, "ns%d/s%d-v1-1", bench_world_ns(w, i), i));
 }

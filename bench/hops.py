@@ -1,15 +1,21 @@
-"""What logs, statistics, traces and external authorization add to a call: one mesh whose settings change by turns. The
-judge and the collectors are tests/mesh/judge.py, in Python: what they need themselves is part of what authorization
-adds, and shares the machine with the rest. Beside the latency the CPU time that the two Envoys take for a request."""
+"""What logs, statistics, traces, external authorization, rate limits, retries and circuit breaking add to a call: one mesh
+whose settings change by turns; BENCH_ROUNDS says how often. No limit is ever reached. The judge, the collectors and the
+service that counts are tests/mesh/judge.py and limiter.py, in Python: what they need themselves is part of what
+authorization and a global limit add, and shares the machine with the rest. Beside the latency the CPU time that the two
+Envoys take for a request."""
 import json
+import os
 import statistics
 
 import common
 from latency import envoys_of_mesh, by_mesh, pin_pod
 
-ROUNDS, SLICES, REQUESTS, WARM_UP = 5, 3, 600, 200
-JUDGE = common.ROOT / "tests/mesh/judge.py"
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
+SLICES, REQUESTS, WARM_UP = 3, 600, 200
+PEERS = common.ROOT / "tests/mesh"
 PORTS = {"authz": 9191, "otlp": 4317, "zipkin": 9411}
+LIMITER_PORT = 8081
+POLICY = "policy.openservicemesh.io/v1alpha1"
 STANDARD = "nothing else"
 
 
@@ -19,11 +25,37 @@ def config(**sections):
 
 
 def telemetry(**log):
-    return {"apiVersion": "policy.openservicemesh.io/v1alpha1", "kind": "Telemetry", "metadata": {"name": "all", "namespace": "osm-system"},
+    return {"apiVersion": POLICY, "kind": "Telemetry", "metadata": {"name": "all", "namespace": "osm-system"},
             "spec": {"accessLog": log}}
 
 
-def ways(judge):
+def setting(**spec):
+    return {"apiVersion": POLICY, "kind": "UpstreamTrafficSetting", "metadata": {"name": "server", "namespace": "bench"},
+            "spec": {"host": "server.bench.svc.cluster.local", **spec}}
+
+
+def limit(**kind):
+    return setting(rateLimit={where: {"http": what} for where, what in kind.items()})
+
+
+def retry():
+    return {"apiVersion": POLICY, "kind": "Retry", "metadata": {"name": "client", "namespace": "bench"},
+            "spec": {"source": {"kind": "ServiceAccount", "name": "default", "namespace": "bench"},
+                     "destinations": [{"kind": "Service", "name": "server", "namespace": "bench"}],
+                     "retryPolicy": {"retryOn": "5xx,reset", "numRetries": 3, "perTryTimeout": "1s"}}}
+
+
+def of_upstream(limiter):
+    counted = {"rateLimitService": {"host": limiter, "port": LIMITER_PORT}, "domain": "bench", "timeout": "1s",
+               "descriptors": [{"entries": [{"genericKey": {"value": "calls"}}]}]}
+    breaking = {"tcp": {"maxConnections": 1000}, "http": {"maxRequests": 1000, "maxPendingRequests": 1000, "maxRetries": 3}}
+    return {"local rate limit": [config(), limit(local={"requests": 1000000, "unit": "second"})],
+            "global rate limit": [config(), limit(**{"global": counted})],
+            "retry policy": [config(featureFlags={"enableRetryPolicy": True}), retry()],
+            "circuit breaking": [config(), setting(connectionSettings=breaking)]}
+
+
+def ways(judge, limiter):
     collector = {"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "ExtensionService", "metadata": {"name": "otel", "namespace": "bench"},
                  "spec": {"host": judge, "port": PORTS["otlp"], "protocol": "h2c"}}
     otlp = {"extensionService": {"name": "otel", "namespace": "bench"}}
@@ -35,14 +67,21 @@ def ways(judge):
             "OpenTelemetry log": [config(), collector, telemetry(openTelemetry=otlp)],
             "Zipkin, all calls": [config(observability=tracing(100))],
             "Zipkin, 1 % of the calls": [config(observability=tracing(1))],
-            "external authorization": [config(traffic={"inboundExternalAuthorization": authz})]}
+            "external authorization": [config(traffic={"inboundExternalAuthorization": authz})],
+            **of_upstream(limiter)}
 
 
-def judge_pod():
-    command = ["/usr/bin/python3", str(JUDGE), *(f"{k}:{v}" for k, v in PORTS.items())]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "bench", "name": "judge", "annotations": {"openservicemesh.io/sidecar-injection": "disabled"}},
+def peer_pod(name, port, *args):
+    """A program of tests/mesh outside the mesh."""
+    command = ["/usr/bin/python3", str(PEERS / f"{name}.py"), *args]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "bench", "name": name, "annotations": {"openservicemesh.io/sidecar-injection": "disabled"}},
             "spec": {"containers": [{"name": "c", "image": "bench/ping", "command": command, "env": [{"name": "JUDGE_MODE", "value": "allow"}],
-                                     "readinessProbe": {"tcpSocket": {"port": PORTS["authz"]}, "periodSeconds": 1}}]}}
+                                     "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}]}}
+
+
+def peers():
+    both = [peer_pod("judge", PORTS["authz"], *(f"{k}:{v}" for k, v in PORTS.items())), peer_pod("limiter", LIMITER_PORT)]
+    return "\n---\n".join(json.dumps(p) for p in both)
 
 
 class Way:
@@ -76,12 +115,14 @@ def rows(all_of):
 
 
 def measure():
-    with common.Mesh(common.MANIFESTS / "ping.yaml", texts={"judge.yaml": json.dumps(judge_pod())}) as m:
+    with common.Mesh(common.MANIFESTS / "ping.yaml", texts={"peers.yaml": peers()}) as m:
         pin_pod(m, "client", 0)
         pin_pod(m, "server", 1)
-        all_of = {name: Way(objects) for name, objects in ways(m.address("bench", "judge")).items()}
+        all_of = {name: Way(objects) for name, objects in ways(m.address("bench", "judge"), m.address("bench", "limiter")).items()}
         envoys = envoys_of_mesh(m)
         for _ in range(ROUNDS):
             for way in all_of.values():
                 way.round(m, envoys)
+        if '"bench"' not in m.osm("logs", "bench/limiter", "-c", "c"):
+            raise common.Impossible("the service that counts was never asked")
     return rows(all_of)
