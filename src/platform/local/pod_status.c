@@ -29,8 +29,8 @@ static json_t *state_of(const struct container *c)
 
 static json_t *status_of(const struct container *c)
 {
-    char id[40];
-    snprintf(id, sizeof id, c->process.pid ? "proc://%d" : "", c->process.pid);
+    char id[40] = "";
+    if (c->process.pid) snprintf(id, sizeof id, "proc://%d", c->process.pid);
     json_t *s = json_pack("{s:o, s:o, s:s, s:s, s:b, s:b, s:i, s:o}", "name", doc_str(c->name), "image",
                           doc_str(doc_text(c->spec, "image")), "imageID", "", "containerID", id, "ready",
                           c->role == ROLE_INIT ? c->phase == CONTAINER_DONE && !c->exit_code : c->ready, "started",
