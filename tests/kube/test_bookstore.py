@@ -107,6 +107,10 @@ def test_5_the_controller_may_be_replaced_under_load(bookstore):
 
 
 def test_6_a_refused_policy_says_what_to_do(bookstore):
-    wrong = {"apiVersion": "policy.openservicemesh.io/v1alpha1", "kind": "IngressBackend", "metadata": {"name": "i", "namespace": "bookstore"},
-             "spec": {"backends": [{"name": "bookstore", "port": {"number": 14001, "protocol": "https"}}], "sources": [{"kind": "IPRange", "name": "10.0.0.0/8"}]}}
-    assert "denied the request" in bookstore.cluster.refused("apply", "-f", "-", stdin=json.dumps(wrong))
+    """What no schema can see, so that it is the webhook that speaks."""
+    wrong = {"apiVersion": "access.smi-spec.io/v1alpha3", "kind": "TrafficTarget", "metadata": {"name": "t", "namespace": "bookstore"},
+             "spec": {"destination": {"kind": "ServiceAccount", "name": "bookstore", "namespace": "elsewhere"}, "sources": [],
+                      "rules": [{"kind": "TCPRoute", "name": "r"}]}}
+    said = bookstore.cluster.refused("apply", "-f", "-", stdin=json.dumps(wrong))
+    assert "denied the request" in said and "stands in the namespace of its destination" in said
+

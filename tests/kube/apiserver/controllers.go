@@ -34,7 +34,7 @@ type controllers struct {
 
 var everything = labels.Everything()
 
-const workers = 16 // emptying a namespace may wait for storage of kinds that have just come
+const workers = 64 // emptying a namespace may wait long for the storage of kinds that have just come: new ones must not wait behind
 
 func newControllers(client kubernetes.Interface, dynamic dynamic.Interface, factory informers.SharedInformerFactory, events record.EventRecorder, roots string) *controllers {
 	c := &controllers{client: client, dynamic: dynamic, informers: factory, events: events, roots: roots}
