@@ -47,9 +47,9 @@ static void follow_settings(struct controller *c)
 
 static void settled(void *arg, uint64_t revision)
 {
-    log_debug("revision %llu is computed", (unsigned long long)revision);
     struct controller *c = arg;
     follow_settings(c);
+    log_debug("revision %llu is computed", (unsigned long long)revision);
     if (c->sources) sources_published(c->sources);
 }
 

@@ -309,10 +309,9 @@ def test_settings_between_proxies_take_effect_when_changed(mesh):
     mesh.policy(permissive=True)
 
 
-def test_ingress_and_the_like_say_that_they_are_not_enforced_and_open_nothing(mesh):
-    backend = {"apiVersion": "policy.openservicemesh.io/v1alpha1", "kind": "IngressBackend", "metadata": {"name": "i", "namespace": "b"},
-               "spec": {"backends": [{"name": "web", "port": {"number": 8080, "protocol": "http"}}],
-                        "sources": [{"kind": "IPRange", "name": "0.0.0.0/0"}]}}
-    mesh.policy(backend, permissive=True)
-    assert any(d["code"] == "E8004" and "IngressBackend" in d["object"] for d in mesh.status()["diagnostics"])
-    assert mesh.curl("c/stranger", f"http://{mesh.address('b', 'web')}:8080/")[0] == 0
+def test_a_kind_that_is_not_carried_out_yet_says_so(mesh):
+    root = {"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshRootCertificate", "metadata": {"name": "r", "namespace": "osm-system"},
+            "spec": {"role": "active", "provider": {"tresor": {"ca": {"secretRef": {"name": "ca", "namespace": "osm-system"}}}}}}
+    mesh.policy(root, permissive=True)
+    assert any(d["code"] == "E8004" and "MeshRootCertificate" in d["object"] for d in mesh.status()["diagnostics"])
+
