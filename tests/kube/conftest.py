@@ -4,6 +4,7 @@ KUBECONFIG names the cluster. Without it the tests start the API server of tests
 which one it is on; one that needs more than an API says so (`cluster.needs_nodes()`) and is skipped where that is not
 there. All changes are made by kubectl, so that they come as users make them."""
 import ctypes
+import itertools
 import json
 import os
 import shutil
@@ -52,6 +53,7 @@ class Cluster:
         self.env = dict(os.environ, KUBECONFIG=str(kubeconfig))
         self.program = shutil.which("kubectl") or str(TOOLS / "kubectl")
         self.made = []
+        self.numbers = itertools.count()
 
     def needs_nodes(self):
         """For tests whose pods must run."""
@@ -102,8 +104,9 @@ class Cluster:
         return self.kubectl("wait", what, f"--for={condition}", f"--timeout={seconds}s", *(["-n", ns] if ns else []), timeout=seconds + 10)
 
     def namespace(self, name, **labels):
-        """A namespace of that name and a number of its own; it goes at the end of the test."""
-        name = f"{name}-{os.getpid()}-{len(self.made)}"
+        """A namespace of that name and a number of its own, which no other ever has: the last one may still be going. It
+        goes at the end of the test."""
+        name = f"{name}-{os.getpid()}-{next(self.numbers)}"
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
         self.made.append(name)
         eventually(lambda: self.get("serviceaccount", "default", name), what="its default account")

@@ -112,5 +112,5 @@ def test_6_a_refused_policy_says_what_to_do(bookstore):
              "spec": {"destination": {"kind": "ServiceAccount", "name": "bookstore", "namespace": "elsewhere"}, "sources": [],
                       "rules": [{"kind": "TCPRoute", "name": "r"}]}}
     said = bookstore.cluster.refused("apply", "-f", "-", stdin=json.dumps(wrong))
-    assert "denied the request" in said and "stands in the namespace of its destination" in said
+    assert "denied the request" in said and "only in its destination's namespace" in said
 
