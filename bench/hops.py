@@ -123,6 +123,6 @@ def measure():
         for _ in range(ROUNDS):
             for way in all_of.values():
                 way.round(m, envoys)
-        if '"bench"' not in m.osm("logs", "bench/limiter", "-c", "c"):
+        if '"bench"' not in m.osm("local", "logs", "bench/limiter", "-c", "c"):
             raise common.Impossible("the service that counts was never asked")
     return rows(all_of)
