@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/names.h"
+#include "cli/api.h"
 #include "cli/table.h"
 #include "inject/inject.h"
 #include "kube/request.h"
@@ -11,12 +12,6 @@
 enum { PAGE = 500 };
 
 /* ---- labels and annotations ------------------------------------------------------------------------------ */
-
-static struct str text_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
-}
 
 static const json_t *meta_of(const json_t *o, const char *map)
 {
@@ -90,7 +85,7 @@ bool ns_add(struct ns_call *c, struct str name, struct err *err)
     const json_t *ns;
     bool controls;
     if (!get_ns(c, name, &ns, err) || !has_controller(c, name, &controls, err)) return false;
-    struct str mesh = text_of(meta_of(ns, "labels"), LABEL_MONITORED_BY);
+    struct str mesh = json_text(meta_of(ns, "labels"), LABEL_MONITORED_BY);
     if (controls) return err_set(err, "namespace %.*s has a control plane and cannot be in a mesh", STR_FMT(name));
     if (mesh.n && !str_is(mesh, c->mesh))
         return err_set(err, "namespace %.*s is in the mesh \"%.*s\": osm namespace remove %.*s --mesh-name %.*s",
@@ -110,7 +105,7 @@ bool ns_remove(struct ns_call *c, struct str name, struct err *err)
 {
     const json_t *ns;
     if (!get_ns(c, name, &ns, err)) return false;
-    struct str mesh = text_of(meta_of(ns, "labels"), LABEL_MONITORED_BY);
+    struct str mesh = json_text(meta_of(ns, "labels"), LABEL_MONITORED_BY);
     if (!mesh.n) {
         printf("Namespace [%.*s] already does not belong to any mesh\n", STR_FMT(name));
         return true;
@@ -159,7 +154,7 @@ static bool mark_pods(struct ns_call *c, struct str ns, bool on, struct err *err
     if (!kube_fetch(c->client, &r, c->a, &x, err)) return false;
     json_array_foreach(json_object_get(x.json, "items"), i, pod)
     {
-        ref.name = text_of(json_object_get(pod, "metadata"), "name");
+        ref.name = json_text(json_object_get(pod, "metadata"), "name");
         if (!patch(c, ref, scrape(on), err)) return false;
     }
     return true;
@@ -169,7 +164,7 @@ static bool set_metrics(struct ns_call *c, struct str name, bool on, struct err 
 {
     const json_t *ns;
     if (!get_ns(c, name, &ns, err)) return false;
-    if (!text_of(meta_of(ns, "labels"), LABEL_MONITORED_BY).n)
+    if (!json_text(meta_of(ns, "labels"), LABEL_MONITORED_BY).n)
         return err_set(err, "namespace %.*s is not in a mesh: osm namespace add %.*s", STR_FMT(name), STR_FMT(name));
     json_t *value = on ? json_string("enabled") : json_null();
     if (!patch(c, ns_ref(name), json_pack("{s:{s:{s:o}}}", "metadata", "annotations", ANNOTATION_METRICS, value),
@@ -189,7 +184,7 @@ bool ns_metrics_off(struct ns_call *c, struct str name, struct err *err) { retur
 static struct str injection_of(const json_t *ns)
 {
     if (json_object_get(meta_of(ns, "labels"), LABEL_IGNORE)) return S("disabled (ignored)");
-    struct str value = text_of(meta_of(ns, "annotations"), ANNOTATION_INJECT);
+    struct str value = json_text(meta_of(ns, "annotations"), ANNOTATION_INJECT);
     return value.n ? value : S("-");
 }
 
@@ -206,9 +201,9 @@ bool ns_list(struct ns_call *c, struct err *err)
     if (!kube_fetch(c->client, &r, c->a, &x, err)) return false;
     json_array_foreach(json_object_get(x.json, "items"), i, ns)
     {
-        struct str mesh = text_of(meta_of(ns, "labels"), LABEL_MONITORED_BY);
+        struct str mesh = json_text(meta_of(ns, "labels"), LABEL_MONITORED_BY);
         if (c->only_mesh && !str_is(mesh, c->mesh)) continue;
-        text_table_row(&t, (struct str[]){text_of(json_object_get(ns, "metadata"), "name"), mesh, injection_of(ns)});
+        text_table_row(&t, (struct str[]){json_text(json_object_get(ns, "metadata"), "name"), mesh, injection_of(ns)});
         rows++;
     }
     if (!rows) {

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "install/internal.h"
 
 enum { PAUSE_US = 300 * 1000, DEFINITION_S = 60 };
 
@@ -26,7 +27,7 @@ static const struct {
     {"MeshConfig", "config.openservicemesh.io", "v1alpha2", "meshconfigs"},
 };
 
-static struct str text_of(const json_t *o, const char *key)
+struct str install_text(const json_t *o, const char *key)
 {
     const json_t *v = json_object_get(o, key);
     return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
@@ -34,15 +35,15 @@ static struct str text_of(const json_t *o, const char *key)
 
 bool install_ref(const json_t *object, struct kube_ref *out)
 {
-    struct str kind = text_of(object, "kind");
+    struct str kind = install_text(object, "kind");
     const json_t *meta = json_object_get(object, "metadata");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!str_is(kind, known[i].kind)) continue;
         *out = (struct kube_ref){.group = known[i].group,
                                  .version = known[i].version,
                                  .plural = known[i].plural,
-                                 .ns = text_of(meta, "namespace"),
-                                 .name = text_of(meta, "name")};
+                                 .ns = install_text(meta, "namespace"),
+                                 .name = install_text(meta, "name")};
         return true;
     }
     return false;
@@ -56,9 +57,9 @@ static void say(struct installer *in, struct str line)
 static struct str title(struct arena *a, const json_t *o)
 {
     const json_t *meta = json_object_get(o, "metadata");
-    struct str ns = text_of(meta, "namespace");
-    return str_fmt(a, "%.*s %.*s%s%.*s", STR_FMT(text_of(o, "kind")), STR_FMT(ns), ns.n ? "/" : "",
-                   STR_FMT(text_of(meta, "name")));
+    struct str ns = install_text(meta, "namespace");
+    return str_fmt(a, "%.*s %.*s%s%.*s", STR_FMT(install_text(o, "kind")), STR_FMT(ns), ns.n ? "/" : "",
+                   STR_FMT(install_text(meta, "name")));
 }
 
 /* ---- applying -------------------------------------------------------------------------------------------- */
@@ -98,7 +99,8 @@ static bool is_established(const json_t *definition)
     const json_t *c;
     size_t i;
     json_array_foreach(json_object_get(json_object_get(definition, "status"), "conditions"), i,
-                       c) if (str_is(text_of(c, "type"), "Established")) return str_is(text_of(c, "status"), "True");
+                       c) if (str_is(install_text(c, "type"), "Established")) return str_is(install_text(c, "status"),
+                                                                                            "True");
     return false;
 }
 
@@ -150,7 +152,7 @@ bool install_remove(struct installer *in, const json_t *objects, bool definition
     for (size_t i = json_array_size(objects); i-- > 0;) {
         const json_t *o = json_array_get(objects, i);
         if (install_is_definition(o) && !definitions) continue;
-        if (str_is(text_of(o, "kind"), "Namespace") && !ns) continue;
+        if (str_is(install_text(o, "kind"), "Namespace") && !ns) continue;
         if (!remove_one(in, o, err)) return false;
     }
     return true;

@@ -3,14 +3,9 @@
 
 #include "base/clock.h"
 #include "install/apply.h"
+#include "install/internal.h"
 
 enum { PAUSE_US = 500 * 1000 };
-
-static struct str text_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
-}
 
 static const json_t *labels_of(const json_t *o) { return json_object_get(json_object_get(o, "metadata"), "labels"); }
 
@@ -29,7 +24,10 @@ static bool is_ours(const json_t *deployment)
     return program && verb && strcmp(program, "osm") == 0 && strcmp(verb, "controller") == 0;
 }
 
-static struct str dup_text(struct arena *a, const json_t *o, const char *key) { return str_dup(a, text_of(o, key)); }
+static struct str dup_text(struct arena *a, const json_t *o, const char *key)
+{
+    return str_dup(a, install_text(o, key));
+}
 
 static int by_place(const void *a, const void *b)
 {
@@ -55,7 +53,7 @@ bool install_find(struct installer *in, struct arena *a, struct install_founds *
                                     .ns = dup_text(a, json_object_get(d, "metadata"), "namespace"),
                                     .version = dup_text(a, l, "app.kubernetes.io/version"),
                                     .is_archived = !is_ours(d),
-                                    .enforces_single = str_is(text_of(l, "enforceSingleMesh"), "true")};
+                                    .enforces_single = str_is(install_text(l, "enforceSingleMesh"), "true")};
     }
     list_sort(out, by_place);
     return true;
@@ -119,12 +117,13 @@ static struct str stuck(const json_t *pod, struct arena *a)
     json_array_foreach(json_object_get(json_object_get(pod, "status"), "containerStatuses"), i, c)
     {
         const json_t *waiting = json_object_get(json_object_get(c, "state"), "waiting");
-        struct str reason = text_of(waiting, "reason"), message = text_of(waiting, "message");
+        struct str reason = install_text(waiting, "reason"), message = install_text(waiting, "message");
         for (size_t k = 0; k < sizeof reasons / sizeof *reasons; k++)
             if (str_is(reason, reasons[k]))
                 return str_fmt(a, "pod %.*s, image %.*s: %.*s%s%.*s",
-                               STR_FMT(text_of(json_object_get(pod, "metadata"), "name")), STR_FMT(text_of(c, "image")),
-                               STR_FMT(reason), message.n ? ": " : "", STR_FMT(message));
+                               STR_FMT(install_text(json_object_get(pod, "metadata"), "name")),
+                               STR_FMT(install_text(c, "image")), STR_FMT(reason), message.n ? ": " : "",
+                               STR_FMT(message));
     }
     return STR_NULL;
 }
@@ -149,7 +148,7 @@ static bool hooks_trusted(const json_t *configuration)
 {
     const json_t *hooks = json_object_get(configuration, "webhooks"), *h;
     size_t i;
-    json_array_foreach(hooks, i, h) if (!text_of(json_object_get(h, "clientConfig"), "caBundle").n) return false;
+    json_array_foreach(hooks, i, h) if (!install_text(json_object_get(h, "clientConfig"), "caBundle").n) return false;
     return json_array_size(hooks) > 0;
 }
 
