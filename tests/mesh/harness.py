@@ -267,45 +267,6 @@ def dumped(config):
                 yield name, {"version": state.get("version_info", ""), "resource": resource}
 
 
-# ---- services outside the mesh that proxies call ----
-
-JUDGE_PORTS = {"authz": 9191, "otlp": 4317, "zipkin": 9411, "http": 8000}
-JUDGE = "judge.c.svc.cluster.local"
-
-
-class Judge:
-    """judge.py in a pod without sidecar."""
-
-    def __init__(self, world):
-        self.world = world
-        pod = peer("judge", "http:8000", ns="c")
-        pod["spec"]["containers"][0]["command"] = [PYTHON, str(HERE / "judge.py"), *(f"{k}:{v}" for k, v in JUDGE_PORTS.items())]
-        ports = [{"name": k, "port": v} for k, v in JUDGE_PORTS.items()]
-        world.add("judge.yaml", account("judge", "c"), pod, service("judge", {"app": "judge"}, ports, ns="c"))
-        self.ask = world.caller("c/stranger")
-
-    def seen(self, what=None):
-        """What came since the last time, of one sort or of all."""
-        all_of = self.ask("http", JUDGE, 8000, path="/seen")["body"]
-        return json.loads(all_of)[what] if what else json.loads(all_of)
-
-    def mode(self, how, what="authz"):
-        assert self.ask("http", JUDGE, 8000, path=f"/mode/{what}/{how}", method="POST")["status"] == 200
-
-    def collect(self, what, enough, seconds=20):
-        """All of one sort until |enough| of them is true."""
-        found = []
-
-        def check():
-            found.extend(self.seen(what))
-            return enough(found)
-        eventually(check, seconds, f"{what}: {found[-3:]}")
-        return found
-
-    def end(self):
-        self.world.remove("judge.yaml", "c/judge")
-
-
 def run(mesh):
     world = World(mesh)
     world.add("world.yaml", *world_manifests())

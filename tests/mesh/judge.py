@@ -1,6 +1,6 @@
 """Outside services that proxies call, in one process: authz:PORT (the published ext_authz protocol), otlp:PORT
 (OpenTelemetry's collector of logs and traces), zipkin:PORT (Zipkin's JSON version 2). What they saw is asked at
-http:PORT: /seen answers it as JSON and forgets it. JUDGE_MODE, or the last path set by /mode, decides how authz answers."""
+http:PORT: /seen answers it as JSON and forgets it; /slow takes two seconds. JUDGE_MODE, or the last path set by /mode, decides how authz answers."""
 import json
 import os
 import sys
@@ -118,6 +118,8 @@ class Web(BaseHTTPRequestHandler):
         return out
 
     def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(2)
         with lock:
             out = json.dumps(seen).encode()
             if self.path == "/seen":

@@ -1,6 +1,7 @@
 """External authorization: who is asked, when, about what, and what happens when nobody answers."""
 import pytest
-from harness import JUDGE, JUDGE_PORTS, Judge, eventually, http_rule, opened, routes, target
+from harness import eventually, http_rule, opened, routes, target
+from outside import JUDGE, JUDGE_PORTS, Judge
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 import json
 
 import pytest
-from harness import JUDGE, JUDGE_PORTS, Judge, eventually, opened
+from harness import eventually, opened
+from outside import JUDGE, JUDGE_PORTS, Judge
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """Retry and UpstreamTrafficSetting: repetitions, limits of calls, circuit breaking, timeouts, and which pod answers."""
 import itertools
-import json
 
 import pytest
-from conftest import HERE, eventually
-from harness import EVERY, PYTHON, TCP, account, http_rule, opened, peer, service, split, target, tcp_rule
+from conftest import eventually
+from harness import EVERY, TCP, http_rule, opened, peer, service, split, target, tcp_rule
+from outside import LIMITER, LIMITER_PORT, Limiter
 
 POLICY = "policy.openservicemesh.io/v1alpha1"
-LIMITER = "limiter.c.svc.cluster.local"
 REPEAT = {"featureFlags": {"enableRetryPolicy": True}}
 fresh = (f"x{n}" for n in itertools.count())
 
@@ -24,17 +23,9 @@ def setting(service_name, name="u", **spec):
             "spec": {"host": f"{service_name}.d.svc.cluster.local", **spec}}
 
 
-def limiter():
-    """Outside the mesh: proxies call it without the mesh's TLS."""
-    pod = peer("limiter", ns="c", sa="default")
-    pod["spec"]["containers"][0]["command"] = [PYTHON, str(HERE / "limiter.py")]
-    pod["spec"]["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": 8081}, "periodSeconds": 1}
-    return pod
-
-
 @pytest.fixture(scope="module")
 def extra(world):
-    """A counting service, a pod that only fails, and pods in zones."""
+    """A pod that only fails, and pods in zones."""
     zone = lambda z: {"topology.kubernetes.io/zone": z}
     pods = [peer("bad", "fail:8080", sa="peer", labels={"mixed": "yes"}),
             peer("east", "http:8080", "tcp:9000", sa="peer", labels={"app": "zoned", **zone("east")}),
@@ -42,11 +33,18 @@ def extra(world):
             peer("caller-east", labels={"app": "caller", **zone("east")}, sa="client")]
     good = peer("good", "http:8080", sa="peer", labels={"mixed": "yes"})
     http = [{"name": "http", "port": 80, "targetPort": 8080}]
-    world.add("upstream.yaml", limiter(), *pods, good, service("mixed", {"mixed": "yes"}, http),
-              service("zoned", {"app": "zoned"}, [*http, {"name": "tcp", "port": 100, "targetPort": 9000}]),
-              service("limiter", {"app": "limiter"}, [{"name": "grpc", "port": 8081}], ns="c"))
+    world.add("upstream.yaml", *pods, good, service("mixed", {"mixed": "yes"}, http),
+              service("zoned", {"app": "zoned"}, [*http, {"name": "tcp", "port": 100, "targetPort": 9000}]))
     yield world
-    world.remove("upstream.yaml", *(f"d/{p['metadata']['name']}" for p in (*pods, good)), "c/limiter")
+    world.remove("upstream.yaml", *(f"d/{p['metadata']['name']}" for p in (*pods, good)))
+
+
+@pytest.fixture(scope="module")
+def limiter(world):
+    it = Limiter(world)
+    yield it
+    world.policy()
+    it.end()
 
 
 @pytest.fixture
@@ -139,18 +137,12 @@ def test_connections_beyond_a_local_limit_are_closed(world, client):
 
 # ---- limits that a service keeps ----
 
-def asked(world):
-    """What the service was asked, so far."""
-    lines = world.mesh.osm("logs", "c/limiter", "-c", "c").stdout.splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]
-
-
 def counted(*entries, **more):
-    return {"rateLimitService": {"host": LIMITER, "port": 8081}, "domain": "test", "timeout": "2s", "descriptors": [{"entries": list(e)} for e in entries], **more}
+    return {"rateLimitService": {"host": LIMITER, "port": LIMITER_PORT}, "domain": "test", "timeout": "2s", "descriptors": [{"entries": list(e)} for e in entries], **more}
 
 
-def test_requests_are_counted_by_a_service(extra, client):
-    world, key = extra, next(fresh)
+def test_requests_are_counted_by_a_service(world, client, limiter):
+    key = next(fresh)
     allow = [{"genericKey": {"key": "allow", "value": "3"}}, {"genericKey": {"value": key}}]
     every = [{"remoteAddress": {}}, {"requestHeader": {"name": "x-user", "key": "user"}}, {"genericKey": {"value": "100%"}},
              {"headerValueMatch": {"value": "gold", "headers": [{"name": "x-tier", "prefix": "go"}, {"name": "x-no", "present": False}]}}]
@@ -158,43 +150,42 @@ def test_requests_are_counted_by_a_service(extra, client):
     for mode, rest in modes():
         allow[1]["genericKey"]["value"] = next(fresh)
         world.policy(setting("peer", rateLimit={"global": {"http": limit}}), *rest, **mode)
-        eventually(lambda: client.get("peer.d", "/warm") in (200, 429) and asked(world), 20, "the service is called")
+        eventually(lambda: client.get("peer.d", "/warm") in (200, 429) and limiter.asked(), 20, "the service is called")
         allow[1]["genericKey"]["value"] = next(fresh)
         world.policy(setting("peer", rateLimit={"global": {"http": limit}}), *rest, **mode)
         answer = client("http", "peer.d", headers=[["x-user", "me"], ["x-tier", "gold"]])
         assert answer["status"] == 200 and answer["headers"]["x-ratelimit-remaining"] == "2", answer
         assert client("many", "peer.d", n=4)["seen"] == {"peer": 2, "429": 2}
     address = world.address("a/client")
-    full = [d for a in asked(world) for d in a["descriptors"] if ["user", "me"] in d]
+    full = [d for d in limiter.asked() if ["user", "me"] in d]
     assert full[-1] == [["remote_address", address], ["user", "me"], ["generic_key", "100%"], ["header_match", "gold"]]
 
 
-def test_a_path_is_counted_in_place_of_the_host(extra, client):
-    world, host, path = extra, next(fresh), next(fresh)
+def test_a_path_is_counted_in_place_of_the_host(world, client, limiter):
+    host, path = next(fresh), next(fresh)
     limit = counted([{"genericKey": {"key": "allow", "value": "50"}}, {"genericKey": {"value": host}}], responseStatusCode=503)
     routes = [{"path": "/books", "rateLimit": {"global": {"descriptors": [{"entries": [
         {"genericKey": {"key": "allow", "value": "2"}}, {"genericKey": {"value": path}}]}]}}}]
     world.policy(setting("peer", rateLimit={"global": {"http": limit}}, httpRoutes=routes), permissive=True)
-    eventually(lambda: client.get("peer.d", "/x") == 200 and any(["generic_key", host] in d for a in asked(world) for d in a["descriptors"]), 20)
+    eventually(lambda: client.get("peer.d", "/x") == 200 and any(["generic_key", host] in d for d in limiter.asked()), 20)
     assert client("many", "peer.d", path="/books", n=4)["seen"] == {"peer": 2, "503": 2}
     assert client("many", "peer.d", path="/x", n=4)["seen"] == {"peer": 4}
 
 
-def test_what_happens_when_the_service_does_not_answer(extra, client):
-    world = extra
-    world.policy(setting("peer", rateLimit={"global": {"tcp": {**counted(), "descriptors": [{"entries": [{"key": "part", "value": "100%"}]}]}}}), permissive=True)
-    eventually(lambda: client.echo("peer.d") == "peer" and any(["part", "100%"] in d for a in asked(world) for d in a["descriptors"]), 10)
-    for fail_open, expected in ((True, 200), (False, 500)):
-        stalled = counted([{"genericKey": {"key": "stall", "value": "1"}}], timeout="20ms", failOpen=fail_open)
-        world.policy(setting("peer", rateLimit={"global": {"http": stalled}}), permissive=True)
-        assert client.get("peer.d") == expected
-        tcp = {**stalled, "descriptors": [{"entries": [{"key": "stall", "value": "1"}]}]}
-        world.policy(setting("peer", rateLimit={"global": {"tcp": tcp}}), permissive=True)
-        assert client.echo("peer.d") == ("peer" if fail_open else "closed")
+def test_what_happens_when_the_service_does_not_answer(world, client, limiter):
+    tcp = {**counted(timeout="20ms"), "descriptors": [{"entries": [{"key": "part", "value": "100%"}]}]}
+    world.policy(setting("peer", rateLimit={"global": {"tcp": {**tcp, "timeout": "2s"}}}), permissive=True)
+    eventually(lambda: client.echo("peer.d") == "peer" and any(["part", "100%"] in d for d in limiter.asked()), 10)
+    with limiter.stopped():
+        for fail_open, expected in ((True, 200), (False, 500)):
+            http = counted([{"genericKey": {"value": "any"}}], timeout="20ms", failOpen=fail_open)
+            world.policy(setting("peer", rateLimit={"global": {"http": http}}), permissive=True)
+            assert client.get("peer.d") == expected
+            world.policy(setting("peer", rateLimit={"global": {"tcp": {**tcp, "failOpen": fail_open}}}), permissive=True)
+            assert client.echo("peer.d") == ("peer" if fail_open else "closed")
 
 
-def test_connections_are_counted_by_a_service(extra, client):
-    world = extra
+def test_connections_are_counted_by_a_service(world, client, limiter):
     for mode, rest in modes():
         tcp = counted(failOpen=False)
         tcp["descriptors"] = [{"entries": [{"key": "allow", "value": "2"}, {"key": "who", "value": next(fresh)}]}]
