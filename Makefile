@@ -11,7 +11,7 @@ all: deps-build
 demo: deps-demo all
 	@demo/story
 
-deps-build deps-demo deps-test deps-image:
+deps-build deps-demo deps-test deps-bench deps-image:
 	@tools/deps $(@:deps-%=%)
 
 # Everything there is, under ASan and UBSan.
@@ -54,7 +54,7 @@ fuzz: deps-test
 	@CC=clang CXX=clang++ $(CONFIGURE) -B build-fuzz -DOSM_SANITIZE=address -DOSM_FUZZ=ON >/dev/null
 	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
 
-bench: deps-test all
+bench: deps-bench all
 	@bench/run
 
 # An image with osm, Envoy and nft: IMAGE=name:tag
@@ -75,4 +75,4 @@ format:
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all demo deps-build deps-demo deps-test deps-image image test asan-build asan golden test-kube test-chart tsan fuzz bench soak bench-scale install format clean
+.PHONY: all demo deps-build deps-demo deps-test deps-bench deps-image image test asan-build asan golden test-kube test-chart tsan fuzz bench soak bench-scale install format clean

@@ -3,13 +3,13 @@
  *
  *   bench_flow SERVICES permissive|smi|wide|policies [CHANGES [KIND]]   one JSON object on standard output
  *
- * Times are of the thread's CPU, which other work on the machine does not lengthen, beside the wall's. */
+ * Under callgrind each kind's changes are one of its files (bench_meter.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "base/clock.h"
 #include "bench_mesh.h"
+#include "bench_meter.h"
 
 /* What one revision carried. */
 struct carried {
@@ -18,7 +18,7 @@ struct carried {
 static struct carried carried;
 
 struct measure {
-    int64_t wall_ns, cpu_ns;
+    struct bench_cost cost;
     uint64_t cells;
     struct carried carried;
 };
@@ -40,13 +40,11 @@ static void count_resources(const struct xds_resource **v, size_t n)
     }
 }
 
-static int64_t counting_ns; /* our own time and that of decoding, which are no part of the flow */
-
 /* In the place of the server's. */
 void xds_publish(struct xds_server *s, const struct xds_revision *r)
 {
     (void)s;
-    int64_t begin = bench_cpu_ns();
+    bench_meter_aside();
     size_t n = 0;
     const struct xds_resource **v = xcalloc(r->slots.n + 1, sizeof(struct xds_resource *));
     for (each(c, r->slots)) {
@@ -58,7 +56,7 @@ void xds_publish(struct xds_server *s, const struct xds_revision *r)
     free(v);
     carried.nodes += r->nodes.n;
     carried.views += r->views.n;
-    counting_ns += bench_cpu_ns() - begin;
+    bench_meter_back();
 }
 
 enum { EVERY_PROXY = 6 }; /* so few of those that concern the whole mesh: they take long */
@@ -88,21 +86,16 @@ enum { N_CHANGES = sizeof changes / sizeof *changes };
 static struct measure measure(struct bench_mesh *b, change_fn *fn, int i, int turn)
 {
     carried = (struct carried){0};
-    counting_ns = 0;
     uint64_t cells = sheet_stats(b->sheet).computed;
-    struct measure m = {.wall_ns = -clock_mono_ns(), .cpu_ns = -bench_cpu_ns()};
+    bench_meter_start();
     if (fn) fn(&b->world, i, turn);
     pipeline_settle(b->pipeline);
-    m.wall_ns += clock_mono_ns() - counting_ns;
-    m.cpu_ns += bench_cpu_ns() - counting_ns;
-    m.cells = sheet_stats(b->sheet).computed - cells;
-    m.carried = carried;
-    return m;
+    return (struct measure){bench_meter_stop(), sheet_stats(b->sheet).computed - cells, carried};
 }
 
 static int by_cpu(const void *x, const void *y)
 {
-    int64_t a = ((const struct measure *)x)->cpu_ns, b = ((const struct measure *)y)->cpu_ns;
+    int64_t a = ((const struct measure *)x)->cost.cpu_ns, b = ((const struct measure *)y)->cost.cpu_ns;
     return (a > b) - (a < b);
 }
 
@@ -112,7 +105,7 @@ static void print_change(const struct change *c, struct measure *m, int n)
     const struct measure *p50 = &m[n / 2], *p99 = &m[n * 99 / 100];
     printf(",\n  \"%s\": {\"cpu_us\": %.1f, \"cpu_p99_us\": %.1f, \"wall_us\": %.1f, \"cells\": %llu, \"slots\": %llu, "
            "\"resources\": %llu, \"bytes\": %llu, \"nodes\": %llu, \"views\": %llu}",
-           c->name, (double)p50->cpu_ns / 1e3, (double)p99->cpu_ns / 1e3, (double)p50->wall_ns / 1e3,
+           c->name, (double)p50->cost.cpu_ns / 1e3, (double)p99->cost.cpu_ns / 1e3, (double)p50->cost.wall_ns / 1e3,
            (unsigned long long)p50->cells, (unsigned long long)p50->carried.slots,
            (unsigned long long)p50->carried.resources, (unsigned long long)p50->carried.bytes,
            (unsigned long long)p50->carried.nodes, (unsigned long long)p50->carried.views);
@@ -124,6 +117,7 @@ static void bench_change(struct bench_mesh *b, const struct change *c, int n)
     if (c->most && n > c->most) n = c->most;
     struct measure *m = xcalloc((size_t)n, sizeof *m);
     for (int k = 0; k < n; k++) m[k] = measure(b, c->fn, (int)((int64_t)(k / 2) * 7919 % b->world.services), k);
+    bench_meter_write(c->name);
     print_change(c, m, n);
     free(m);
 }
@@ -138,11 +132,12 @@ static void print_all(const struct bench_mesh *b, const struct measure *m)
            "\"resources\": %llu, "
            "\"resource_bytes\": %llu, \"slots\": %llu, \"bytes\": %llu, \"ns_per_resource\": %.0f, \"views\": %llu, "
            "\"nodes\": %llu, \"value_bytes\": %zu, \"overhead_bytes\": %zu, \"rss_kb\": %ld}",
-           b->world.services, bench_world_objects(&b->world), (double)m->cpu_ns / 1e6, (double)m->wall_ns / 1e6,
-           (unsigned long long)m->cells, (unsigned long long)r, (unsigned long long)m->carried.resource_bytes,
-           (unsigned long long)m->carried.slots, (unsigned long long)m->carried.bytes,
-           r ? (double)m->cpu_ns / (double)r : 0.0, (unsigned long long)m->carried.views,
-           (unsigned long long)m->carried.nodes, st.bytes, st.overhead, use.ru_maxrss);
+           b->world.services, bench_world_objects(&b->world), (double)m->cost.cpu_ns / 1e6,
+           (double)m->cost.wall_ns / 1e6, (unsigned long long)m->cells, (unsigned long long)r,
+           (unsigned long long)m->carried.resource_bytes, (unsigned long long)m->carried.slots,
+           (unsigned long long)m->carried.bytes, r ? (double)m->cost.cpu_ns / (double)r : 0.0,
+           (unsigned long long)m->carried.views, (unsigned long long)m->carried.nodes, st.bytes, st.overhead,
+           use.ru_maxrss);
 }
 
 int main(int argc, char **argv)
@@ -159,14 +154,14 @@ int main(int argc, char **argv)
                                                .per_namespace = is_wide ? 100 : 20,
                                                .called = is_wide ? 10 : 5,
                                                .permissive = str_is(mode, "permissive"),
-                                               .policies = str_is(mode, "policies"), /* in SMI mode */
-                                               .decode_ns = &counting_ns});
+                                               .policies = str_is(mode, "policies")}); /* in SMI mode */
     struct measure all = measure(&b, NULL, 0, 0);
     if (!all.carried.resources) {
         fprintf(stderr, "bench_flow: the pipeline made nothing of the world\n");
         return 1;
     }
     print_all(&b, &all);
+    bench_meter_instructions();
     for (int i = 0; i < N_CHANGES && n; i++)
         if (argc < 5 ? changes[i].of_policies == b.world.policies : str_is(str_of(argv[4]), changes[i].name))
             bench_change(&b, &changes[i], n);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bench_mesh.h"
+#include "bench_meter.h"
 #include "bench_view.h"
 #include "mesh/diag.h"
 
@@ -21,8 +22,6 @@ void xds_publish(struct xds_server *s, const struct xds_revision *r)
     (void)s;
     bench_view_take(r);
 }
-
-static int64_t decode_ns;
 
 /* ---- one of each kind ---- */
 
@@ -145,10 +144,10 @@ static const struct {
     {"target", put_target, KIND_TRAFFIC_TARGET},
 };
 
-static double settled_ms(struct bench_mesh *b, int64_t begin)
+static double settled_ms(struct bench_mesh *b)
 {
     pipeline_settle(b->pipeline);
-    return (double)(bench_cpu_ns() - begin - decode_ns) / 1e6;
+    return (double)bench_meter_stop().cpu_ns / 1e6;
 }
 
 /* Diagnostics of the crowd, and the bytes of their sentences. */
@@ -165,15 +164,14 @@ static void count_diagnostics(struct bench_mesh *b, enum kind k, int n, uint64_t
 static void print_crowd(struct bench_mesh *b, size_t c, int n)
 {
     uint64_t before = settle(b).own, diags = 0, text = 0;
-    decode_ns = 0;
-    int64_t begin = bench_cpu_ns();
+    bench_meter_start();
     for (int i = 0; i < n; i++) crowds[c].put(&b->world, i, 1);
-    double all = settled_ms(b, begin);
+    double all = settled_ms(b);
     uint64_t added = settle(b).own - before;
     count_diagnostics(b, crowds[c].kind, n, &diags, &text);
-    decode_ns = 0, begin = bench_cpu_ns();
+    bench_meter_start();
     crowds[c].put(&b->world, n / 2, 0);
-    double one = settled_ms(b, begin);
+    double one = settled_ms(b);
     printf(",\n  \"%d %s\": {\"all_ms\": %.1f, \"one_more_ms\": %.2f, \"bytes\": %llu, \"diagnostics\": %llu, "
            "\"diagnostic_bytes\": %llu}",
            n, crowds[c].name, all, one, (unsigned long long)added, (unsigned long long)diags, (unsigned long long)text);
@@ -185,8 +183,7 @@ int main(int argc, char **argv)
 {
     int n = argc > 1 ? atoi(argv[1]) : 2000;
     struct bench_mesh b;
-    bench_mesh_start(&b,
-                     &(struct bench_world){.services = 100, .per_namespace = 20, .called = 5, .decode_ns = &decode_ns});
+    bench_mesh_start(&b, &(struct bench_world){.services = 100, .per_namespace = 20, .called = 5});
     bench_world_config(&b.world, "", "");
     bool ok = print_kinds(&b);
     put_account(&b.world, "s", SUBJECT, "-v1");

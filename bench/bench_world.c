@@ -2,19 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/names.h"
+#include "bench_meter.h"
 
 enum { VERSIONS = 2, SPLIT_EVERY = 10 };
 #define CREATED "\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
-
-int64_t bench_cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void die(const char *what, struct str text)
 {
@@ -25,13 +18,13 @@ static void die(const char *what, struct str text)
 void bench_world_object(const struct bench_world *w, struct arena *a, struct str text)
 {
     struct problems probs = {0};
-    int64_t begin = bench_cpu_ns();
+    bench_meter_aside(); /* decoding is the source's work, not the flow's */
     json_t *doc = json_loadb(text.p, text.n, 0, NULL);
     if (!doc) die("no JSON", text);
     struct object *o = object_of_json(doc, a, &probs);
     json_decref(doc);
     if (!o) die(probs.n ? str_c(a, probs.v[0].text) : "no object", text);
-    if (w->decode_ns) *w->decode_ns += bench_cpu_ns() - begin;
+    bench_meter_back();
     store_put(w->store, o);
 }
 

@@ -15,12 +15,8 @@ struct bench_world {
     struct store *store;
     int services, per_namespace, called;
     bool permissive, policies;
-    int64_t
-        *decode_ns; /* CPU time of decoding is added here: it is the source's work, not the flow's; NULL: not wanted */
 };
 
-/* CPU time of this thread, which other work on the machine does not lengthen. */
-int64_t bench_cpu_ns(void);
 /* Puts everything. */
 void bench_world_put(const struct bench_world *w);
 /* Number of objects that bench_world_put puts. */

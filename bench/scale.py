@@ -67,8 +67,8 @@ def address(k):
     return f"10.250.{k // 250}.{k % 250 + 1}"
 
 
-def endpoint(c, i, k):
-    return f"{address(k)} " + c.change(i, EndpointSlice=c.world.slice(i, address(k)))
+def endpoint(c, i, pod=0):
+    return f"{c.world.second_address(i, 0, pod)} " + c.change(i, EndpointSlice=c.world.slice(i, pod))
 
 
 # ---- W1, W6, W7, W12: 1,000 Services, each proxy sees 20 of them ----
@@ -88,7 +88,7 @@ def scoped():
         rows.add(f"memory of the controller with {services:,} Services alone", empty["rss"] / 1e3, "MB", peer=94)
         rows.add(f"... and with {n:,} proxies", full["rss"] / 1e3, "MB", peer=555)
         near = min(40, 2 * len(world.of_namespace(0)))
-        said = series(load, lambda k: f"change EDS {near - 2} 10 " + endpoint(c, k, k))
+        said = series(load, lambda k: f"change EDS {near - 2} 10 " + endpoint(c, k))
         change_rows(rows, "an endpoint changed", load, said, goal_ms=20, peer=116)
         idle(rows, load)
         nothing_changed(rows, c, load)
@@ -152,7 +152,7 @@ def full():
         after = c.memory()
         rows.add("memory of each further proxy, RSS", (after["rss"] - half["rss"]) / (n - n // 2), "kB", goal=60, peer=1200)
         rows.add(f"peak memory above base with {n:,} proxies", (peak(c) - empty["rss"]) / 1e3, "MB", goal=100, peer=1737)
-        said = series(load, lambda k: f"change EDS {n} 10 " + endpoint(c, k, k))
+        said = series(load, lambda k: f"change EDS {n} 10 " + endpoint(c, k))
         change_rows(rows, "an endpoint changed", load, said, goal_ms=100, goal_cpu=50, peer=293, peer_cpu=333)
         world.services += CHANGES
         said = series(load, lambda k: f"change LDS {n} 10 s{services + k} " + c.change(services + k))
@@ -224,7 +224,7 @@ def storm():
         def replace(k):
             i = k % apps
             pod = world.pod(i, 0, pods - 1, uid=f"again-{k}")
-            pod["status"]["podIP"] = address(k)
+            pod["status"] = {"phase": "Running", "podIP": address(k)}
             slices = world.slice(i)
             slices["endpoints"][-1]["addresses"] = [address(k)]
             return f"change EDS {n} 10 {address(k)} " + c.change(i, EndpointSlice=slices, **{pod["metadata"]["name"]: pod})

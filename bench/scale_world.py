@@ -15,6 +15,7 @@ import common
 
 XDSLOAD, FLOOR = common.BUILD / "bench/bench_xdsload", common.BUILD / "bench/bench_floor"
 PORT, HTTP_PORT = 25128, 29091
+FILE_OBJECTS = 5000  # a file of manifests may have 8 MiB
 CREATED = "2026-01-01T00:00:00Z"
 # One proxy is one descriptor on either side, and some are needed beside them.
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -53,18 +54,23 @@ class World:
         n = (i * self.accounts + a) * self.pods + p
         return f"10.{128 + n // 62500}.{n // 250 % 250}.{n % 250 + 1}"
 
+    def second_address(self, i, a, p):
+        """Its own, too, but no endpoint until a change makes it one."""
+        return self.address(i, a, p).replace("10.1", "10.2", 1)
+
     def service(self, i):
         ip = f"10.{96 + i // 62500}.{i // 250 % 250}.{i % 250 + 1}"
         return obj("v1", "Service", meta(f"s{i}", self.ns(i)),
                    spec={"clusterIP": ip, "selector": {"app": f"s{i}"},
                          "ports": [{"name": "http", "port": 80, "targetPort": 8080}]})
 
-    def slice(self, i, *more):
-        """|more|: further addresses."""
+    def slice(self, i, second_of=None):
+        """|second_of|: the pod (of the first account) whose second address is an endpoint, too."""
         ends = [{"addresses": [self.address(i, a, p)], "conditions": {"ready": True},
                  "targetRef": {"kind": "Pod", "name": f"s{i}-{a}-{p}", "namespace": self.ns(i)}}
                 for a in range(self.accounts) for p in range(self.pods)][:self.endpoints]
-        ends += [{"addresses": [x], "conditions": {"ready": True}, "targetRef": ends[0]["targetRef"]} for x in more]
+        if second_of is not None:
+            ends.append({**ends[second_of], "addresses": [self.second_address(i, 0, second_of)]})
         return obj("discovery.k8s.io/v1", "EndpointSlice",
                    meta(f"s{i}-1", self.ns(i), labels={"kubernetes.io/service-name": f"s{i}"}),
                    addressType="IPv4", endpoints=ends, ports=[{"name": "http", "port": 8080}])
@@ -74,7 +80,8 @@ class World:
                    meta(f"s{i}-{a}-{p}", self.ns(i), uid=uid or f"u-{i}-{a}-{p}",
                         labels={"app": f"s{i}", "osm-proxy-uuid": f"u-{i}-{a}-{p}"}),
                    spec={"serviceAccountName": f"s{i}-{a}", "containers": [{"name": "main", "image": "i"}]},
-                   status={"phase": "Running", "podIP": self.address(i, a, p)})
+                   status={"phase": "Running", "podIP": self.address(i, a, p),
+                           "podIPs": [{"ip": self.address(i, a, p)}, {"ip": self.second_address(i, a, p)}]})
 
     def routes(self, i, path="/items/.*"):
         return obj("specs.smi-spec.io/v1alpha4", "HTTPRouteGroup", meta(f"s{i}", self.ns(i)),
@@ -148,10 +155,12 @@ class Controller:
 
     def files(self, i):
         """The objects of Service |i| by file, a document a line: endpoints apart, as a platform writes them."""
-        of = {"endpoints": [], "service": []}
+        ends, others = [], []
         for o in self.world.of_service(i):
-            of["endpoints" if o["kind"] == "EndpointSlice" else "service"].append(o)
-        return {self.dir / f"{name}{i:05}.yaml": objects for name, objects in of.items()}
+            (ends if o["kind"] == "EndpointSlice" else others).append(o)
+        parts = [others[at:at + FILE_OBJECTS] for at in range(0, len(others), FILE_OBJECTS)]
+        return {self.dir / f"endpoints{i:05}.yaml": ends,
+                **{self.dir / f"service{i:05}-{n}.yaml": objects for n, objects in enumerate(parts)}}
 
     def write_world(self):
         (self.dir / "a.yaml").write_text(text(self.world.common()))
