@@ -1,6 +1,9 @@
 #include "cli/kube.h"
 
 #include <stdio.h>
+#include <unistd.h>
+
+#include "cli/api.h"
 
 enum { OPT_KUBECONFIG = 0x700, OPT_CONTEXT };
 
@@ -30,6 +33,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp kube_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+bool kube_place_is_local(const struct kube_place *p)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    if (p->kubeconfig || p->context) return false;
+    return access(str_fmt(a, "%s/controller.sock", api_state_dir()).p, F_OK) == 0;
+}
 
 struct kube_client *kube_connect(const struct kube_place *p, struct arena *a, struct err *err)
 {

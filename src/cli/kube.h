@@ -11,5 +11,8 @@ struct kube_place {
 };
 extern const struct argp kube_argp;
 
+/* Does the mesh on this machine run, and is no cluster named? Then verbs that serve both mean this machine. */
+bool kube_place_is_local(const struct kube_place *p);
+
 /* A client for blocking calls; everything lives in |a| but the client itself. NULL with err. */
 MUST struct kube_client *kube_connect(const struct kube_place *p, struct arena *a, struct err *err);

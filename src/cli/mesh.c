@@ -2,7 +2,6 @@
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/names.h"
 #include "cli/api.h"
@@ -28,13 +27,6 @@ static void print(const struct text_table *t)
     struct buf out SCOPED_BUF = {0};
     text_table_write(t, &out);
     fwrite(out.p, 1, out.n, stdout);
-}
-
-/* A cluster that is named is meant; else the one on this machine, if it runs. */
-static bool is_local(const struct asked *q, struct arena *a)
-{
-    if (q->place.kubeconfig || q->place.context) return false;
-    return access(str_fmt(a, "%s/controller.sock", api_state_dir()).p, F_OK) == 0;
 }
 
 /* ---- arguments ------------------------------------------------------------------------------------------- */
@@ -132,14 +124,21 @@ static int kube_meshes(const struct asked *q, struct arena *a)
 
 int verb_mesh(int argc, char **argv)
 {
-    static const struct argp argp = {NULL,     parse, "list", "The meshes here.\vExamples:\n  osm mesh list",
-                                     children, NULL,  NULL};
+    static const struct argp argp = {NULL,
+                                     parse,
+                                     "list | upgrade",
+                                     "The meshes here, and new versions and settings for one in a cluster (osm mesh "
+                                     "upgrade -h).\vExamples:\n  osm mesh list\n  osm mesh upgrade --image REF",
+                                     children,
+                                     NULL,
+                                     NULL};
     struct arena *a SCOPED_ARENA = arena_new();
     struct asked q = {.verb = "mesh"};
+    if (argc > 1 && strcmp(argv[1], "upgrade") == 0) return mesh_upgrade(argc - 1, argv + 1);
     argv[0] = "osm mesh";
     argp_parse(&argp, argc, argv, 0, NULL, &q);
-    if (strcmp(q.sub, "list") != 0 || q.n) return verb_usage("mesh", "'list' is what it can do");
-    return is_local(&q, a) ? local_meshes(a) : kube_meshes(&q, a);
+    if (strcmp(q.sub, "list") != 0 || q.n) return verb_usage("mesh", "'list' and 'upgrade' are what it can do");
+    return kube_place_is_local(&q.place) ? local_meshes(a) : kube_meshes(&q, a);
 }
 
 /* ---- namespace ------------------------------------------------------------------------------------------- */
@@ -172,7 +171,7 @@ static int each_name(const struct asked *q, struct arena *a, ns_fn *fn)
     struct err err = {0};
     struct ns_call c = {.a = a, .mesh = q->mesh ? q->mesh : NAME_MESH, .no_injection = q->no_injection};
     if (!q->n) return verb_usage(q->verb, "%s which namespace?", q->sub);
-    if (is_local(q, a))
+    if (kube_place_is_local(&q->place))
         return verb_fail(
             "on one machine the manifests say which namespaces are in the mesh: change the Namespace there");
     c.client = kube_connect(&q->place, a, &err);
@@ -187,7 +186,7 @@ static int list_namespaces(const struct asked *q, struct arena *a)
     struct err err = {0};
     struct ns_call c = {.a = a, .mesh = q->mesh ? q->mesh : NAME_MESH, .only_mesh = q->mesh != NULL};
     if (q->n) return verb_usage(q->verb, "list takes no names");
-    if (is_local(q, a)) return local_namespaces(a);
+    if (kube_place_is_local(&q->place)) return local_namespaces(a);
     c.client = kube_connect(&q->place, a, &err);
     bool ok = c.client && ns_list(&c, &err);
     kube_client_free(c.client);

@@ -25,6 +25,7 @@ int verb_status(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_local(int argc, char **argv);
 int verb_mesh(int argc, char **argv);
+int mesh_upgrade(int argc, char **argv); /* argv[0] is "upgrade" */
 int verb_metrics(int argc, char **argv);
 int verb_namespace(int argc, char **argv);
 int verb_validate(int argc, char **argv);
@@ -34,6 +35,7 @@ int verb_verify(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_crds(int argc, char **argv);
 int verb_support(int argc, char **argv);
+int verb_env(int argc, char **argv);
 int verb_version(int argc, char **argv);
 int verb_install(int argc, char **argv);
 int verb_uninstall(int argc, char **argv);

@@ -147,6 +147,33 @@ static bool remove_one(struct installer *in, const json_t *object, struct err *e
     return true;
 }
 
+static bool is_same(const json_t *a, const json_t *b)
+{
+    static const char *const parts[] = {"namespace", "name"};
+    const json_t *x = json_object_get(a, "metadata"), *y = json_object_get(b, "metadata");
+    bool same = str_eq(install_text(a, "kind"), install_text(b, "kind"));
+    for (size_t i = 0; same && i < 2; i++) same = str_eq(install_text(x, parts[i]), install_text(y, parts[i]));
+    return same;
+}
+
+static bool has(const json_t *objects, const json_t *object)
+{
+    const json_t *o;
+    size_t i;
+    json_array_foreach(objects, i, o) if (is_same(o, object)) return true;
+    return false;
+}
+
+bool install_prune(struct installer *in, const json_t *before, const json_t *now, struct err *err)
+{
+    json_t *gone = json_array(), *o;
+    size_t i;
+    json_array_foreach((json_t *)before, i, o) if (!has(now, o)) json_array_append(gone, o);
+    bool ok = install_remove(in, gone, false, false, err);
+    json_decref(gone);
+    return ok;
+}
+
 bool install_remove(struct installer *in, const json_t *objects, bool definitions, bool ns, struct err *err)
 {
     for (size_t i = json_array_size(objects); i-- > 0;) {

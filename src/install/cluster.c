@@ -9,6 +9,11 @@ enum { PAUSE_US = 500 * 1000 };
 
 static const json_t *labels_of(const json_t *o) { return json_object_get(json_object_get(o, "metadata"), "labels"); }
 
+static const json_t *annotations_of(const json_t *o)
+{
+    return json_object_get(json_object_get(o, "metadata"), "annotations");
+}
+
 static const json_t *first_container(const json_t *deployment)
 {
     const json_t *spec = json_object_get(json_object_get(json_object_get(deployment, "spec"), "template"), "spec");
@@ -52,6 +57,9 @@ bool install_find(struct installer *in, struct arena *a, struct install_founds *
         *f = (struct install_found){.mesh = dup_text(a, l, "meshName"),
                                     .ns = dup_text(a, json_object_get(d, "metadata"), "namespace"),
                                     .version = dup_text(a, l, "app.kubernetes.io/version"),
+                                    .image = dup_text(a, first_container(d), "image"),
+                                    .values = dup_text(a, annotations_of(d), INSTALL_ANNOTATION_VALUES),
+                                    .release = dup_text(a, annotations_of(d), "meta.helm.sh/release-name"),
                                     .is_archived = !is_ours(d),
                                     .enforces_single = str_is(install_text(l, "enforceSingleMesh"), "true")};
     }
@@ -85,6 +93,44 @@ bool install_allowed(const struct install_values *v, const struct install_founds
     return true;
 }
 
+/* ---- upgrading ------------------------------------------------------------------------------------------- */
+
+const struct install_found *install_upgradable(const struct install_founds *found, struct str mesh, struct str ns,
+                                               struct err *err)
+{
+    const struct install_found *f = NULL;
+    for (each(one, *found))
+        if (str_eq(one->mesh, mesh) && (!ns.n || str_eq(one->ns, ns))) f = one;
+    if (!f)
+        return ERR_NULL(err,
+                        "there is no mesh \"%.*s\"%s%.*s in this cluster: osm mesh list shows those that are, osm "
+                        "install makes one",
+                        STR_FMT(mesh), ns.n ? " in namespace " : "", STR_FMT(ns));
+    if (f->is_archived)
+        return ERR_NULL(
+            err,
+            "the mesh \"%.*s\" in namespace %.*s is run by the archived OSM (%.*s), which cannot be upgraded "
+            "to this one in place: uninstall it, its custom resources stay and are taken over, then osm "
+            "install",
+            STR_FMT(f->mesh), STR_FMT(f->ns), STR_FMT(f->version));
+    if (f->release.n)
+        return ERR_NULL(err,
+                        "the mesh \"%.*s\" in namespace %.*s is the Helm release \"%.*s\": helm upgrade changes it",
+                        STR_FMT(f->mesh), STR_FMT(f->ns), STR_FMT(f->release));
+    return f;
+}
+
+json_t *install_recall(const struct install_found *f, struct err *err)
+{
+    json_t *values = f->values.n ? json_loadb(f->values.p, f->values.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json_is_object(values)) return values;
+    json_decref(values);
+    return ERR_NULL(err,
+                    "what the mesh \"%.*s\" was installed with is not known (annotation " INSTALL_ANNOTATION_VALUES
+                    " of Deployment %.*s/" INSTALL_ACCOUNT "): give all its values to osm install once more",
+                    STR_FMT(f->mesh), STR_FMT(f->ns));
+}
+
 /* ---- waiting --------------------------------------------------------------------------------------------- */
 
 static bool get(struct installer *in, struct kube_ref ref, struct arena *a, const json_t **out, struct err *err)
@@ -98,13 +144,14 @@ static bool get(struct installer *in, struct kube_ref ref, struct arena *a, cons
 
 static int64_t number(const json_t *o, const char *key) { return json_integer_value(json_object_get(o, key)); }
 
+/* As kubectl rollout status says it: the new pods are there, the old ones gone, and all are available. */
 static bool is_available(const json_t *d)
 {
     const json_t *status = json_object_get(d, "status"),
                  *replicas = json_object_get(json_object_get(d, "spec"), "replicas");
-    int64_t wanted = replicas ? json_integer_value(replicas) : 1;
+    int64_t wanted = replicas ? json_integer_value(replicas) : 1, updated = number(status, "updatedReplicas");
     return number(status, "observedGeneration") >= number(json_object_get(d, "metadata"), "generation") &&
-           number(status, "updatedReplicas") >= wanted && number(status, "availableReplicas") >= wanted;
+           updated >= wanted && number(status, "replicas") <= updated && number(status, "availableReplicas") >= updated;
 }
 
 /* Why a container will not start without somebody's help; empty: it may. */
@@ -138,6 +185,11 @@ static bool look_for_stuck(struct installer *in, const struct install_values *v,
     if (!kube_fetch(in->client, &r, a, &x, err)) return false;
     json_array_foreach(json_object_get(x.json, "items"), i, pod)
     {
+        /* One of another image is left over from an earlier try. */
+        if (!str_eq(
+                install_text(json_array_get(json_object_get(json_object_get(pod, "spec"), "containers"), 0), "image"),
+                v->osm.image.ref))
+            continue;
         struct str why = stuck(pod, a);
         if (why.n) return err_set(err, "the control plane cannot start: %.*s", STR_FMT(why));
     }

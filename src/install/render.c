@@ -122,6 +122,21 @@ bool install_is_preset(const json_t *object) { return is_kind(object, "MeshConfi
 
 bool install_is_definition(const json_t *object) { return is_kind(object, "CustomResourceDefinition"); }
 
+void install_remember(json_t *objects, const json_t *values)
+{
+    json_t *effective = install_effective(values), *o;
+    char *text = json_dumps(effective, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t i;
+    json_array_foreach(objects, i, o)
+    {
+        if (!is_kind(o, "Deployment")) continue;
+        json_t *meta = json_object_get(o, "metadata");
+        render_set(meta, "annotations", json_pack("{s:s}", INSTALL_ANNOTATION_VALUES, text));
+    }
+    free(text);
+    json_decref(effective);
+}
+
 bool install_render(const struct install_values *v, struct arena *a, json_t **objects, struct err *err)
 {
     struct render r = {.v = v, .o = &v->osm, .a = a};

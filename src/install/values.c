@@ -228,6 +228,15 @@ static void take_gone(json_t *values, struct arena *a, struct strs *remarks)
     }
 }
 
+json_t *install_effective(const json_t *values)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct strs ignored = {0};
+    json_t *copy = json_deep_copy(values);
+    take_gone(copy, a, &ignored);
+    return copy;
+}
+
 static struct str all_errors(struct arena *a, struct problems probs)
 {
     struct strs all = {0};

@@ -67,6 +67,8 @@ extern const struct table install_values_table;
 MUST bool install_set(json_t *values, struct str text, struct err *err);
 /* Lays |more| over |values|: mappings are merged, everything else replaced. */
 void install_merge(json_t *values, const json_t *more);
+/* A copy without the values that have no effect any more. */
+json_t *install_effective(const json_t *values);
 /* Decodes the tree. |remarks| (in |a|) get a sentence for each value that has no effect. False with err that says
  * everything that is wrong. */
 MUST bool install_decode(const json_t *values, struct arena *a, struct install_values *out, struct strs *remarks,

@@ -145,6 +145,7 @@ def image_table(path):
     shutil.copy(find_osm(), programs / "osm")
     demo = Path(find_osm()).parent / "demo/image"
     layers = [{"match": "osm-test/*", "layer": str(path / "image")}, *([{"match": "osm-demo/*", "layer": str(demo)}] if demo.is_dir() else [])]
+    layers.append({"match": "registry.invalid/*", "absent": True})
     table = path / "images.yaml"
     table.write_text(json.dumps({"images": layers}))
     return str(table)

@@ -411,16 +411,26 @@ static void post_start(struct container *c)
         reaper_watch(c->post_start, on_post_start_end, c);
 }
 
-void container_start(struct container *c)
+static bool wait_again(struct container *c, const char *reason, const char *message)
+{
+    note(c, reason, message);
+    arm(c->due, RETRY_S);
+    return false;
+}
+
+static bool has_started(struct container *c)
 {
     struct err err = {0};
+    const struct image *image = image_of(c);
+    if (image && image->is_absent) return wait_again(c, "ErrImagePull", "the image table says that it is absent");
+    return try_start(c, &err) || wait_again(c, "CreateContainerConfigError", err.text);
+}
+
+void container_start(struct container *c)
+{
     if (c->phase != CONTAINER_WAITING || !c->is_due) return;
     c->is_due = false;
-    if (!try_start(c, &err)) {
-        note(c, "CreateContainerConfigError", err.text);
-        arm(c->due, RETRY_S);
-        return;
-    }
+    if (!has_started(c)) return;
     c->phase = CONTAINER_RUNNING;
     c->started_at = clock_unix_s();
     c->started_mono = clock_mono_ns();

@@ -19,6 +19,7 @@ static const struct field image_fields[] = {
     FIELD(struct image, working_dir, "workingDir", F_STR, .doc = "Working directory when the manifest gives none."),
     FIELD(struct image, user, "user", F_INT, .min = -1, .max = 4294967294, .def = "-1",
           .doc = "User id when the manifest gives none."),
+    FIELD(struct image, is_absent, "absent", F_BOOL, .doc = "Containers of it wait as if it could not be pulled."),
 };
 static const struct table image_fields_table = TABLE("Image", struct image, image_fields, .flags = TABLE_STRICT);
 static const struct field table_fields[] = {

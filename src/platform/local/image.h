@@ -7,6 +7,7 @@
  *     env: {NGINX_VERSION: "1.27"}
  *     user: 101
  *     workingDir: /srv
+ *   - {match: "absent.example:*", absent: true}
  *
  * Relative directories are the table file's. */
 #pragma once
@@ -17,7 +18,8 @@ struct image {
     struct strs command, args;
     struct kvs env;
     struct str working_dir;
-    int64_t user; /* -1: not given */
+    int64_t user;   /* -1: not given */
+    bool is_absent; /* its containers wait with ErrImagePull, as on a node that cannot pull it */
 };
 struct image_table {
     LIST(struct image) images;

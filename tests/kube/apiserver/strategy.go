@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/api/validation/path"
@@ -85,7 +86,7 @@ func (s strategy) PrepareForUpdate(_ context.Context, changed, old runtime.Objec
 
 func countGeneration(changed, old runtime.Object) {
 	is, was := fieldOf(changed, "Spec"), fieldOf(old, "Spec")
-	if is.IsValid() && !reflect.DeepEqual(is.Interface(), was.Interface()) {
+	if is.IsValid() && !equality.Semantic.DeepEqual(is.Interface(), was.Interface()) {
 		m, _ := meta.Accessor(old)
 		n, _ := meta.Accessor(changed)
 		n.SetGeneration(m.GetGeneration() + 1)
