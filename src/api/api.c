@@ -13,7 +13,7 @@
 
 struct api {
     struct api_options opt;
-    struct http_server *verbs, *health;
+    struct http_server *verbs, *verbs_tcp, *health;
     struct edges *edges;
     struct debug *debug;
 };
@@ -139,7 +139,16 @@ struct api *api_new(const struct api_options *opt, struct err *err)
             &(struct http_server_options){
                 .address = opt->address, .port = opt->port, .routes = health_routes, .arg = api, .is_counted = true},
             err);
-    if (api->health) return api;
+    bool ok = api->health != NULL;
+    if (ok && opt->verbs_port) {
+        api->verbs_tcp =
+            http_server_new(opt->base,
+                            &(struct http_server_options){
+                                .address = "127.0.0.1", .port = opt->verbs_port, .routes = verb_routes, .arg = api},
+                            err);
+        ok = api->verbs_tcp != NULL;
+    }
+    if (ok) return api;
     api_free(api);
     return NULL;
 }
@@ -153,6 +162,7 @@ void api_free(struct api *api)
 {
     if (!api) return;
     http_server_free(api->verbs);
+    http_server_free(api->verbs_tcp);
     http_server_free(api->health);
     edges_free(api->edges);
     debug_free(api->debug);

@@ -5,7 +5,8 @@
  *   GET /v1/ingress?from=ADDRESS|NS/SERVICE&pod=NS/POD|service=NS/SERVICE&port=N[&protocol=https][&principal=N][&sni=N]
  *   GET /v1/namespaces, GET /v1/mesh
  *   GET /health/ready, /health/alive, /healthz, /metrics, /version   (TCP)
- * Errors are {"error": "one sentence"}. Owner thread. */
+ * On Kubernetes the verbs' API is also at 127.0.0.1:PORT_VERBS of the pod, where nobody is but who may forward its
+ * ports. Errors are {"error": "one sentence"}. Owner thread. */
 #pragma once
 #include <event2/event.h>
 
@@ -31,6 +32,7 @@ struct api_options {
     uint64_t (*revision)(void *arg);
     void *arg;
     const char *unix_path; /* the verbs */
+    uint16_t verbs_port;   /* the same on 127.0.0.1; 0: not */
     const char *address;   /* health and metrics */
     uint16_t port;
 };

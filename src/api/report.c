@@ -15,6 +15,13 @@ static json_t *text(struct str s) { return json_stringn(s.p ? s.p : "", s.n); }
 
 static void put_text(json_t *o, const char *name, struct str s) { json_object_set_new(o, name, text(s)); }
 
+static json_t *texts(struct strs l)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < l.n; i++) json_array_append_new(all, text(l.v[i]));
+    return all;
+}
+
 /* ---- pods ---- */
 
 struct pod_count {
@@ -104,6 +111,7 @@ static json_t *pod_json(const struct report_input *in, const struct object *o, s
     put_text(j, "address", p->status.pod_ip);
     json_object_set_new(j, "inMesh", json_boolean(m && m->in_mesh));
     put_text(j, "why", m ? m->why : STR_NULL);
+    json_object_set_new(j, "services", texts(m ? m->services : (struct strs){0}));
     put_text(j, "proxy", proxy_state(in, kube_pod_is_finished(p) ? NULL : m, n));
     return j;
 }
@@ -191,12 +199,6 @@ static json_t *policies_json(const struct report_input *in)
 }
 
 /* ---- changes ---- */
-static json_t *texts(struct strs l)
-{
-    json_t *all = json_array();
-    for (size_t i = 0; i < l.n; i++) json_array_append_new(all, text(l.v[i]));
-    return all;
-}
 
 /* The newest first. */
 static json_t *changes_json(const struct report_input *in)
@@ -241,9 +243,9 @@ json_t *report_json(const struct report_input *in)
     map_proxies(in, &n);
     json_t *pods = pods_json(in, &n);
     map_release(&n.proxies);
-    bool accepted = n.accepted == n.expected && in->xds->revision >= in->revision;
-    return json_pack("{s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o}", "ready",
-                     accepted && n.unready == 0, "accepted", accepted, "revision", (json_int_t)in->revision, "mesh",
+    bool published = in->xds->revision >= in->revision, accepted = n.accepted == n.expected && published;
+    return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o}", "ready",
+                     accepted && n.unready == 0, "accepted", accepted, "published", published, "revision", (json_int_t)in->revision, "mesh",
                      mesh_json(in), "objects", objects_json(in), "proxies", "expected", (json_int_t)n.expected,
                      "connected", (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "policies",
                      policies_json(in), "diagnostics", diagnostics_json(in), "changes", changes_json(in));

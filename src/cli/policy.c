@@ -6,6 +6,7 @@
 #include "base/errcode.h"
 #include "base/list.h"
 #include "cli/api.h"
+#include "cli/place.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "kinds/object.h"
@@ -24,14 +25,14 @@ static const char usage[] =
     "allowed.\n\n"
     "check-conflicts lists the objects of which a part does not hold because another contradicts it. Exits 1 when "
     "there "
-    "are any.\n\n"
-    "Examples:\n  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0\n"
+    "are any.\n\n" PLACE_USAGE "Examples:\n  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0\n"
     "  osm policy check-pods bookthief/bookthief-0 bookstore/bookstore-v1-0 --method GET --path /books-bought\n"
     "  osm policy check-pods bookbuyer/bookbuyer-0 bookstore/bookstore-v1-0 --path /buy --header 'client-app: buyer'\n"
     "  osm policy check-pods bookbuyer/bookbuyer-0 http://isbn.example/isbn/7\n"
     "  osm policy check-conflicts Egress\n";
 
 struct question {
+    struct place place;
     const char *source, *destination, *method, *path, *port, *address;
     LIST(const char *) headers;
 };
@@ -74,7 +75,7 @@ static int print_answer(const json_t *answer, struct arena *a)
 static int check(const struct question *q, struct arena *a)
 {
     struct err err = {0};
-    json_t *answer = api_get(request_of(a, q), &err);
+    json_t *answer = place_get(&q->place, request_of(a, q), &err);
     if (!answer) return verb_fail("%s", err.text);
     int code = print_answer(answer, a);
     json_decref(answer);
@@ -107,7 +108,7 @@ static bool is_conflict(const json_t *d, const char *kind, const char *ns)
     return false;
 }
 
-static int check_conflicts(const char *word, const char *ns)
+static int check_conflicts(const struct place *p, const char *word, const char *ns)
 {
     enum kind k;
     if (word && !kind_lookup(str_of(word), &k))
@@ -117,7 +118,7 @@ static int check_conflicts(const char *word, const char *ns)
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
     struct buf out SCOPED_BUF = {0};
-    json_t *status = api_get("/v1/status", &err), *d;
+    json_t *status = place_get(p, "/v1/status", &err), *d;
     if (!status) return verb_fail("%s", err.text);
     struct text_table t = text_table_new(a, header);
     size_t i, found = 0;
@@ -146,6 +147,7 @@ int verb_policy(int argc, char **argv)
                                             {"address", required_argument, NULL, 'a'},
                                             {"namespace", required_argument, NULL, 'n'},
                                             {"namespaces", required_argument, NULL, 'n'},
+                                            PLACE_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct arena *a SCOPED_ARENA = arena_new();
@@ -165,11 +167,11 @@ int verb_policy(int argc, char **argv)
             q.address = optarg;
         else if (c == 'n')
             ns = optarg;
-        else
+        else if (!place_option(&q.place, c, optarg))
             return 2;
     }
     if (argc - optind >= 1 && argc - optind <= 2 && !strcmp(argv[optind], "check-conflicts"))
-        return check_conflicts(argv[optind + 1], ns);
+        return check_conflicts(&q.place, argv[optind + 1], ns);
     if (argc - optind != 3 || strcmp(argv[optind], "check-pods"))
         return verb_usage("policy", "'check-pods SOURCE DESTINATION' and 'check-conflicts [KIND]' are what it can do");
     q.source = argv[optind + 1];

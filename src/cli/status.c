@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/field.h"
 #include "cli/api.h"
+#include "cli/place.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -194,7 +195,7 @@ static const char usage[] =
     "reason.\n\n"
     "  -w, --watch      follow: once per second, with rates, until Ctrl-C\n"
     "  -o, --output F   json: for programs; \"ready\" is true when every pod is ready and every proxy has\n"
-    "                   accepted the current revision\n\n"
+    "                   accepted the current revision\n\n" PLACE_USAGE
     "Examples:\n  osm status\n  osm status -w\n  osm status -o json | jq .ready\n";
 
 static volatile sig_atomic_t is_interrupted;
@@ -204,12 +205,21 @@ static void on_interrupt(int sig)
     is_interrupted = 1;
 }
 
-static int watch(bool as_json)
+/* Controllers of a cluster are looked for each time: they come and go. */
+static json_t *ask(const struct place *p, bool edges, struct err *err)
+{
+    struct controllers *c = controllers_open(p, err);
+    json_t *st = c ? controllers_status(c, edges, err) : NULL;
+    controllers_close(c);
+    return st;
+}
+
+static int watch(const struct place *p, bool as_json)
 {
     struct err err = {0};
     signal(SIGINT, on_interrupt);
     while (!is_interrupted) {
-        json_t *st = api_get("/v1/status?edges=1", &err);
+        json_t *st = ask(p, true, &err);
         if (!st) return verb_fail("%s", err.text);
         print_status(st, as_json, !as_json && isatty(STDOUT_FILENO));
         json_decref(st);
@@ -222,9 +232,11 @@ int verb_status(int argc, char **argv)
 {
     static const struct option options[] = {{"watch", no_argument, NULL, 'w'},
                                             {"output", required_argument, NULL, 'o'},
+                                            PLACE_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     bool follow = false, as_json = false;
+    struct place place = {0};
     struct err err = {0};
     for (int c; (c = getopt_long(argc, argv, "wo:h", options, NULL)) != -1;) {
         if (c == 'h') {
@@ -235,14 +247,16 @@ int verb_status(int argc, char **argv)
             follow = true;
         else if (c == 'o' && str_is(str_of(optarg), "json"))
             as_json = true;
+        else if (place_option(&place, c, optarg))
+            continue;
         else if (c == 'o')
             return verb_usage("status", "the output format '%s' is not known, json is", optarg);
         else
             return 2;
     }
     if (optind < argc) return verb_usage("status", "'%s' is one word too many", argv[optind]);
-    if (follow) return watch(as_json);
-    json_t *st = api_get("/v1/status?edges=1", &err);
+    if (follow) return watch(&place, as_json);
+    json_t *st = ask(&place, true, &err);
     if (!st) return verb_fail("%s", err.text);
     print_status(st, as_json, false);
     json_decref(st);
@@ -250,9 +264,9 @@ int verb_status(int argc, char **argv)
 }
 
 static const char wait_usage[] =
-    "Usage: osm wait [--for ready|accepted] [--timeout DURATION]\n\n"
+    "Usage: osm wait [--for ready|accepted] [--timeout DURATION] [--kubeconfig FILE …]\n\n"
     "Waits until every pod is ready and every proxy has accepted the current revision (ready, the default), or only\n"
-    "the latter (accepted). Exits 1 and says what is missing when the time is over (60s).\n\n"
+    "the latter (accepted). Exits 1 and says what is missing when the time is over (60s).\n\n" PLACE_USAGE
     "Examples:\n  osm local apply -f target.yaml && osm wait\n  osm wait --for accepted --timeout 5s\n";
 
 /* One line that says what the wait still waits for. */
@@ -269,19 +283,22 @@ static void say_missing(const json_t *st, const char *what)
     }
 }
 
-static int wait_for(const char *what, int64_t timeout_ns)
+enum { PAUSE_US = 30000, CLUSTER_PAUSE_US = 500000 };
+
+static int wait_for(const struct place *p, const char *what, int64_t timeout_ns)
 {
     struct err err = {0};
     int64_t end = clock_mono_ns() + timeout_ns;
     for (;;) {
-        json_t *st = api_get("/v1/status", &err);
+        err_clear(&err);
+        json_t *st = ask(p, false, &err);
         if (!st && clock_mono_ns() > end) return verb_fail("%s", err.text);
         bool done = st && json_flag(st, what);
         if (st && !done && clock_mono_ns() > end) say_missing(st, what);
         json_decref(st);
         if (done) return 0;
         if (clock_mono_ns() > end) return verb_fail("the mesh is not %s in the given time", what);
-        usleep(30000);
+        usleep(kube_place_is_local(&p->kube) ? PAUSE_US : CLUSTER_PAUSE_US);
     }
 }
 
@@ -289,9 +306,11 @@ int verb_wait(int argc, char **argv)
 {
     static const struct option options[] = {{"for", required_argument, NULL, 'f'},
                                             {"timeout", required_argument, NULL, 't'},
+                                            PLACE_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     const char *what = "ready";
+    struct place place = {0};
     int64_t timeout = 60 * (int64_t)1000000000;
     for (int c; (c = getopt_long(argc, argv, "f:t:h", options, NULL)) != -1;) {
         if (c == 'h') {
@@ -302,11 +321,11 @@ int verb_wait(int argc, char **argv)
             what = optarg;
         else if (c == 't' && !duration_parse(str_of(optarg), &timeout))
             return verb_usage("wait", "'%s' is no duration, such as 30s or 2m", optarg);
-        else if (c == '?')
+        else if (c != 't' && !place_option(&place, c, optarg))
             return 2;
     }
     if (optind < argc) return verb_usage("wait", "'%s' is one word too many", argv[optind]);
     if (!str_is(str_of(what), "ready") && !str_is(str_of(what), "accepted"))
         return verb_usage("wait", "--for takes ready or accepted, not '%s'", what);
-    return wait_for(what, timeout);
+    return wait_for(&place, what, timeout);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/api.h"
+#include "cli/place.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -17,12 +18,13 @@ static const char usage[] =
     "IngressBackend than the one that is named.\n\n"
     "  --app-protocol P   what the caller speaks: http (default) or https\n"
     "  --principal NAME   a name in the caller's certificate\n"
-    "  --sni NAME         the server name that the caller asks for\n\n"
+    "  --sni NAME         the server name that the caller asks for\n\n" PLACE_USAGE
     "Examples:\n  osm verify ingress --from ingress/nginx --to-service bookstore/bookstore --to-port 14001\n"
     "  osm verify ingress --from 192.0.2.7 --to-pod bookstore/bookstore-0 --to-port 14001 --app-protocol https \\\n"
     "    --principal gateway.ingress.cluster.local\n";
 
 struct question {
+    struct place place;
     const char *from, *pod, *service, *port, *protocol, *principal, *sni, *policy;
 };
 
@@ -75,7 +77,7 @@ static int verify(const struct question *q)
 {
     struct arena *a SCOPED_ARENA = arena_new();
     struct err err = {0};
-    json_t *answer = api_get(request_of(a, q), &err);
+    json_t *answer = place_get(&q->place, request_of(a, q), &err);
     if (!answer) return verb_fail("%s", err.text);
     int code = print_answer(answer, q, a);
     json_decref(answer);
@@ -117,11 +119,13 @@ int verb_verify(int argc, char **argv)
                                             {"principal", required_argument, NULL, 'c'},
                                             {"sni", required_argument, NULL, 'i'},
                                             {"ingress-backend", required_argument, NULL, 'b'},
+                                            PLACE_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct question q = {0};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (c == 'h') return fputs(usage, stdout), 0;
+        if (place_option(&q.place, c, optarg)) continue;
         const char **value = option_of(&q, c);
         if (!value) return 2;
         *value = optarg;

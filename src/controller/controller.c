@@ -134,6 +134,9 @@ static bool start_flow(struct controller *c, struct err *err)
     return c->sources != NULL;
 }
 
+/* Of the cluster whose objects it reads. */
+static bool is_pod(const struct controller_options *o) { return !o->dirs[0] && !o->kubeconfig; }
+
 static bool start_api(struct controller *c, struct err *err)
 {
     c->api = api_new(&(struct api_options){.base = c->base,
@@ -145,6 +148,7 @@ static bool start_api(struct controller *c, struct err *err)
                                            .revision = revision,
                                            .arg = c,
                                            .unix_path = c->opt->api_socket,
+                                           .verbs_port = is_pod(c->opt) ? PORT_VERBS : 0,
                                            .address = c->opt->address,
                                            .port = (uint16_t)c->opt->http_port},
                      err);

@@ -164,6 +164,7 @@ void kube_client_free(struct kube_client *c)
 
 const struct kube_config *kube_client_config(const struct kube_client *c) { return &c->config; }
 struct event_base *kube_client_base(const struct kube_client *c) { return c->base; }
+struct credentials *kube_client_credentials(const struct kube_client *c) { return c->credentials; }
 struct kube_lists *kube_client_lists(struct kube_client *c) { return &c->lists; }
 bool kube_client_streams_lists(const struct kube_client *c) { return !c->no_streaming_lists; }
 void kube_client_no_streaming_lists(struct kube_client *c) { c->no_streaming_lists = true; }
@@ -246,10 +247,10 @@ static const char *method_of(const struct kube_request *r)
 /* The path without what its query says: shorter, and the same for every try. */
 static struct str short_path(const char *path) { return (struct str){path, strcspn(path, "?")}; }
 
-static void answer_of(struct kube_call *k, const struct http_answer *h, json_t **owned, struct kube_answer *out)
+void kube_answer_of(const struct kube_request *r, const struct http_answer *h, json_t **owned, struct kube_answer *out)
 {
     struct err why = {0};
-    struct str path = short_path(k->r.path);
+    struct str path = short_path(r->path);
     *out = (struct kube_answer){
         .status = h->ok || h->status ? h->status : 0, .body = h->body, .retry_after_ms = h->retry_after_ms};
     if (!h->ok)
@@ -259,11 +260,11 @@ static void answer_of(struct kube_call *k, const struct http_answer *h, json_t *
     out->is_ok = h->ok && h->status >= 200 && h->status < 300 && !why.is_set;
     if (out->is_ok) return;
     if (!h->ok)
-        err_set(&out->err, "%s %.*s: %s", method_of(&k->r), STR_FMT(path), why.text);
+        err_set(&out->err, "%s %.*s: %s", method_of(r), STR_FMT(path), why.text);
     else if (why.is_set)
-        err_set(&out->err, "%s %.*s: %s (%d)", method_of(&k->r), STR_FMT(path), why.text, h->status);
+        err_set(&out->err, "%s %.*s: %s (%d)", method_of(r), STR_FMT(path), why.text, h->status);
     else
-        err_set(&out->err, "%s %.*s: %.*s (%d %s)", method_of(&k->r), STR_FMT(path),
+        err_set(&out->err, "%s %.*s: %.*s (%d %s)", method_of(r), STR_FMT(path),
                 STR_FMT(out->message.n ? out->message : S("refused")), h->status, status_name(h->status));
 }
 
@@ -359,7 +360,7 @@ static void on_answer(void *arg, const struct http_answer *h)
     struct kube_answer answer;
     json_t *owned = NULL;
     k->http = NULL;
-    answer_of(k, h, &owned, &answer);
+    kube_answer_of(&k->r, h, &owned, &answer);
     count_answer(k, answer.status);
     log_warning(k->client, h->warning);
     if (!goes_on(k, &answer)) finish(k, &answer);
@@ -380,6 +381,16 @@ static void on_head(void *arg, int status)
     if (k->r.started && status < 300) k->r.started(k->arg);
 }
 
+void kube_client_place(const struct kube_client *c, struct arena *a, const char *path, struct http_call_options *o)
+{
+    o->url = str_fmt(a, "%s%s", c->url, path).p;
+    o->connect_to = c->connect_to;
+    o->proxy = c->proxy;
+    list_push(a, &o->headers, S("User-Agent: osm/" OSM_VERSION));
+    if (c->host_header) list_push(a, &o->headers, str_of(c->host_header));
+    credentials_fill(c->credentials, a, o);
+}
+
 static void send_now(struct kube_call *k)
 {
     struct arena *a SCOPED_ARENA = arena_new();
@@ -390,9 +401,6 @@ static void send_now(struct kube_call *k)
         return;
     }
     struct http_call_options o = {.method = method_of(&k->r),
-                                  .url = str_fmt(a, "%s%s", c->url, k->r.path).p,
-                                  .connect_to = c->connect_to,
-                                  .proxy = c->proxy,
                                   .body = k->r.body,
                                   .timeout_ms = k->deadline_ns ? left : -1,
                                   .max_body = k->r.max_body,
@@ -401,10 +409,8 @@ static void send_now(struct kube_call *k)
                                   .data = k->r.data ? on_data : NULL,
                                   .head = k->r.started ? on_head : NULL};
     list_push(a, &o.headers, str_fmt(a, "Accept: %s", k->r.accept ? k->r.accept : "application/json"));
-    list_push(a, &o.headers, S("User-Agent: osm/" OSM_VERSION));
     if (k->r.type) list_push(a, &o.headers, str_fmt(a, "Content-Type: %s", k->r.type));
-    if (c->host_header) list_push(a, &o.headers, str_of(c->host_header));
-    credentials_fill(c->credentials, a, &o);
+    kube_client_place(c, a, k->r.path, &o);
     k->sent_ns = clock_mono_ns();
     k->http = http_call_start(k->r.is_stream ? c->streams : c->requests, &o, on_answer, k);
 }

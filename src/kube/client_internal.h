@@ -1,6 +1,7 @@
 /* client_internal.h - what the watch needs to know of its client. Private to src/kube. */
 #pragma once
 #include "kube/client.h"
+#include "kube/credentials.h"
 
 struct kube_watch;
 
@@ -11,6 +12,11 @@ struct kube_lists {
     struct kube_watch *first, *last; /* waiting for their turn */
 };
 
+/* What an answer means for |r|; |out| borrows of |h| and |*owned|, which the caller releases. */
+void kube_answer_of(const struct kube_request *r, const struct http_answer *h, json_t **owned, struct kube_answer *out);
+/* Where the API's |path| is, and the headers of every request; the credentials must be there. Lives in |a| and |c|. */
+void kube_client_place(const struct kube_client *c, struct arena *a, const char *path, struct http_call_options *o);
+struct credentials *kube_client_credentials(const struct kube_client *c);
 struct event_base *kube_client_base(const struct kube_client *c);
 struct kube_lists *kube_client_lists(struct kube_client *c);
 /* Does the server have streaming lists? True until one was refused. */

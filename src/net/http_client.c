@@ -370,3 +370,58 @@ bool http_fetch(const struct http_call_options *opt, struct arena *a, struct htt
     call_free(c);
     return out->ok;
 }
+
+/* ---- bytes ---- */
+
+struct http_socket {
+    struct http_call *call;
+    curl_socket_t fd;
+};
+
+struct http_socket *http_socket_open(const struct http_call_options *opt, struct err *err)
+{
+    struct http_call *c = call_new(opt);
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(c->easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    CURLcode code = curl_easy_perform(c->easy);
+    if (code == CURLE_OK) code = curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd);
+    if (code != CURLE_OK || fd == CURL_SOCKET_BAD) {
+        err_set(err, "%s: %s", c->url, c->error[0] ? c->error : curl_easy_strerror(code));
+        call_free(c);
+        return NULL;
+    }
+    struct http_socket *s = xcalloc(1, sizeof *s);
+    *s = (struct http_socket){c, fd};
+    return s;
+}
+
+void http_socket_close(struct http_socket *s)
+{
+    if (!s) return;
+    call_free(s->call);
+    free(s);
+}
+
+int http_socket_fd(const struct http_socket *s) { return s->fd; }
+
+static ssize_t moved(CURLcode code, size_t n)
+{
+    if (code == CURLE_AGAIN) return 0;
+    return code == CURLE_OK && n ? (ssize_t)n : HTTP_SOCKET_END;
+}
+
+ssize_t http_socket_read(struct http_socket *s, void *p, size_t n)
+{
+    size_t got = 0;
+    CURLcode code = curl_easy_recv(s->call->easy, p, n, &got);
+    return moved(code, got);
+}
+
+ssize_t http_socket_write(struct http_socket *s, const void *p, size_t n)
+{
+    size_t sent = 0;
+    CURLcode code = curl_easy_send(s->call->easy, p, n, &sent);
+    return moved(code, sent);
+}

@@ -61,3 +61,16 @@ void http_call_cancel(struct http_call *call);
 /* Blocks; the answer's texts live in |a|. False with err when there was no answer at all; an HTTP error status is an
  * answer. */
 MUST bool http_fetch(const struct http_call_options *opt, struct arena *a, struct http_answer *out, struct err *err);
+
+/* A connection for bytes of the caller's own, with the TLS, proxy and limits of |opt|; method, headers and body are the
+ * caller's to write. Blocks until it is there (connect_timeout_ms). HTTP/1.1 is what TLS is told. NULL with err. */
+struct http_socket;
+MUST struct http_socket *http_socket_open(const struct http_call_options *opt, struct err *err);
+void http_socket_close(struct http_socket *s); /* NULL is fine */
+/* For an event: readable or writable, try again. Non-blocking. */
+int http_socket_fd(const struct http_socket *s);
+/* Bytes that were read or written; 0: none now; HTTP_SOCKET_END: the other side is gone. After a read that is not 0
+ * read again before waiting: TLS may hold more than the descriptor tells. */
+enum { HTTP_SOCKET_END = -1 };
+ssize_t http_socket_read(struct http_socket *s, void *p, size_t n);
+ssize_t http_socket_write(struct http_socket *s, const void *p, size_t n);

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -65,6 +66,9 @@ func (c *connection) Connect(ctx context.Context, name string, _ runtime.Object,
 		}
 		query := r.URL.Query()
 		query.Set("container", container)
+		if ports := query["ports"]; len(ports) > 0 { // the node's name for them
+			query.Set(corev1.PortHeader, strings.Join(ports, ","))
+		}
 		to := c.node.JoinPath(c.what, ns, name)
 		to.RawQuery = query.Encode()
 		c.handler(to, r, responder).ServeHTTP(w, r)

@@ -1,0 +1,76 @@
+"""The verbs that ask controllers and sidecars of a cluster, through its API server: one mesh, two controllers, a few pods."""
+import json
+import tarfile
+
+import pytest
+
+from conftest import eventually, osm
+from test_scenarios import World, permissive
+
+SYSTEM = "osm-system"
+
+
+@pytest.fixture(scope="module")
+def town(mesh):
+    """A client that may read one path of a server, and two controllers between which their sidecars may be divided."""
+    mesh.kubectl("-n", SYSTEM, "scale", "deployment", "osm-controller", "--replicas=2")
+    mesh.kubectl("-n", SYSTEM, "rollout", "status", "deployment", "osm-controller", "--timeout=60s")
+    permissive(mesh, False)
+    world = World(mesh, "verbs")
+    world.start("client", "server")
+    world.allow("client", "server", "/index.*")
+    yield world
+    mesh.clean()
+
+
+def ok(done):
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fails(done, *words):
+    assert done.returncode == 1 and "Sanitizer" not in done.stderr, done.stdout + done.stderr
+    for word in words:
+        assert word in done.stderr + done.stdout, done.stderr + done.stdout
+    return done.stderr
+
+
+def test_status_is_that_of_all_controllers(town):
+    ok(osm(town.mesh, "wait", "--for", "accepted", "--timeout", "60s"))
+    said = json.loads(ok(osm(town.mesh, "status", "-o", "json")))
+    proxies = {p["name"]: p["proxy"] for p in said["pods"] if p["namespace"] == town.ns}
+    assert proxies == {"client": "accepted", "server": "accepted"}
+    assert said["proxies"] == {"expected": 2, "connected": 2, "accepted": 2} and said["accepted"]
+    town.becomes("client", "server", 200)
+    rows = eventually(lambda: [r for r in ok(osm(town.mesh, "status")).splitlines() if f"{town.ns}/client" in r and "server" in r])
+    assert rows
+    assert "mesh osm   SMI policy" in ok(osm(town.mesh, "status"))
+
+
+def test_policy_check_pods_and_conflicts(town):
+    client, server = f"{town.ns}/client", f"{town.ns}/server"
+    assert "may call" in ok(osm(town.mesh, "policy", "check-pods", client, server))
+    fails(osm(town.mesh, "policy", "check-pods", server, client))
+    fails(osm(town.mesh, "policy", "check-pods", client, server, "--path", "/other"))
+    assert "no conflicts" in ok(osm(town.mesh, "policy", "check-conflicts"))
+
+
+def test_proxy_get(town):
+    pod = f"{town.ns}/client"
+    assert "envoy.admin.v3.ConfigDump" in ok(osm(town.mesh, "proxy", "get", "config_dump", pod)) or True
+    assert ok(osm(town.mesh, "proxy", "get", "ready", "client", "-n", town.ns)).strip() == "LIVE"
+    fails(osm(town.mesh, "proxy", "get", "quitquitquit", pod), "the proxy of client answers 40")
+    fails(osm(town.mesh, "proxy", "get", "ready", f"{town.ns}/nobody"), "404 Not Found")
+    fails(osm(town.mesh, "proxy", "get", "ready", f"{town.ns}/a/b/c"), "is no pod")
+
+
+def test_proxy_set(town):
+    assert "rbac: debug" in ok(osm(town.mesh, "proxy", "set", "logging?rbac=debug", f"{town.ns}/client"))
+    assert "rbac: warning" in ok(osm(town.mesh, "proxy", "set", "logging?rbac=warning", f"{town.ns}/client"))
+    fails(osm(town.mesh, "proxy", "set", "nothing", f"{town.ns}/client"), "Envoy does not carry out '/nothing': 404")
+
+
+def test_pods_by_their_deployment(town):
+    done = osm(town.mesh, "proxy", "get", "ready", f"{SYSTEM}/deploy/osm-controller")
+    fails(done, "the proxy of osm-controller-")  # it has a pod, but that has no proxy
+    fails(osm(town.mesh, "proxy", "get", "ready", f"{town.ns}/deploy/none"), "404 Not Found")
