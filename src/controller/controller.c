@@ -134,9 +134,6 @@ static bool start_flow(struct controller *c, struct err *err)
     return c->sources != NULL;
 }
 
-/* Of the cluster whose objects it reads. */
-static bool is_pod(const struct controller_options *o) { return !o->dirs[0] && !o->kubeconfig; }
-
 static bool start_api(struct controller *c, struct err *err)
 {
     c->api = api_new(&(struct api_options){.base = c->base,
@@ -148,7 +145,7 @@ static bool start_api(struct controller *c, struct err *err)
                                            .revision = revision,
                                            .arg = c,
                                            .unix_path = c->opt->api_socket,
-                                           .verbs_port = is_pod(c->opt) ? PORT_VERBS : 0,
+                                           .verbs_port = c->opt->dirs[0] || c->opt->kubeconfig ? 0 : PORT_VERBS,
                                            .address = c->opt->address,
                                            .port = (uint16_t)c->opt->http_port},
                      err);
