@@ -1,13 +1,15 @@
-/* osm support error-info [CODE] */
+/* osm support error-info [CODE]; bug-report has a file of its own. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/errcode.h"
+#include "cli/bug_report.h"
 #include "cli/verb.h"
 
 static const char usage[] =
-    "Usage: osm support error-info [CODE]\n\n"
-    "Says what an error code means and what to do about it; without a code, lists all.\n\n"
+    "Usage: osm support error-info [CODE]\n"
+    "       osm support bug-report [-h]\n\n"
+    "error-info says what an error code means and what to do about it; without a code, lists all.\n\n"
     "Examples:\n  osm support error-info E2007\n  osm support error-info | grep -i certificate\n";
 
 static int one(const char *word)
@@ -26,7 +28,9 @@ int verb_support(int argc, char **argv)
         fputs(usage, stdout);
         return 0;
     }
-    if (argc < 2 || strcmp(argv[1], "error-info")) return verb_usage("support", "'error-info' is what it can do");
+    if (argc >= 2 && !strcmp(argv[1], "bug-report")) return bug_report(argc - 1, argv + 1);
+    if (argc < 2 || strcmp(argv[1], "error-info"))
+        return verb_usage("support", "'error-info' and 'bug-report' are what it can do");
     if (argc == 3) return one(argv[2]);
     if (argc > 3) return verb_usage("support", "one code at most");
     size_t n;

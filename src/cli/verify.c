@@ -1,5 +1,7 @@
-/* osm verify ingress: may somebody outside the mesh call a pod, and which IngressBackend decides. */
+/* osm verify: its words, and osm verify ingress: may somebody outside the mesh call a pod, and which IngressBackend
+ * decides. */
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +9,17 @@
 #include "cli/place.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "cli/verify.h"
 
 static const char usage[] =
     "Usage: osm verify ingress --from ADDRESS|NS/SERVICE (--to-pod NS/POD | --to-service NS/SERVICE) --to-port N\n"
-    "                          [--app-protocol http|https] [--principal NAME] [--sni NAME] [--ingress-backend NAME]\n\n"
-    "Says whether a caller outside the mesh is let in at the pods' port N, and which IngressBackend decides. A "
+    "                          [--app-protocol http|https] [--principal NAME] [--sni NAME] [--ingress-backend NAME]\n"
+    "       osm verify connectivity --from-pod NS/POD (--to-pod NS/POD | --to-service NS/SERVICE | --to-ext-host HOST\n"
+    "                               [--to-ext-port N] [--app-protocol http|https|tcp])\n"
+    "       osm verify control-plane-health\n\n"
+    "connectivity looks, step by step, for what keeps a pod from calling another, or something outside the mesh.\n"
+    "control-plane-health looks whether all that was installed is there, runs, is trusted, and serves.\n"
+    "ingress says whether a caller outside the mesh is let in at the pods' port N, and which IngressBackend decides. A "
     "Service\n"
     "stands for the addresses of its endpoints. Exits 1 when one of the calls is not allowed, or is allowed by "
     "another\n"
@@ -26,6 +34,7 @@ static const char usage[] =
 struct question {
     struct place place;
     const char *from, *pod, *service, *port, *protocol, *principal, *sni, *policy;
+    const char *from_pod, *host, *host_port; /* of connectivity */
 };
 
 static const char *request_of(struct arena *a, const struct question *q)
@@ -103,9 +112,38 @@ static const char **option_of(struct question *q, int c)
         return &q->sni;
     case 'b':
         return &q->policy;
+    case 'F':
+        return &q->from_pod;
+    case 'e':
+        return &q->host;
+    case 'E':
+        return &q->host_port;
     default:
         return NULL;
     }
+}
+
+static int connectivity(const struct question *q)
+{
+    if (!q->from_pod || !q->pod + !q->service + !q->host != 2)
+        return verb_usage("verify", "--from-pod and one of --to-pod, --to-service and --to-ext-host are needed");
+    return verify_connectivity(&q->place, &(struct connectivity){.from = q->from_pod,
+                                                                 .to_pod = q->pod,
+                                                                 .to_service = q->service,
+                                                                 .host = q->host,
+                                                                 .port = q->host_port,
+                                                                 .protocol = q->protocol});
+}
+
+void checks_say(struct checks *c, bool ok, int depth, const char *fmt, ...)
+{
+    va_list ap;
+    printf("%*s[%c] ", 2 * depth, "", ok ? '+' : '-');
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    putchar('\n');
+    c->failed += !ok;
 }
 
 int verb_verify(int argc, char **argv)
@@ -119,6 +157,9 @@ int verb_verify(int argc, char **argv)
                                             {"principal", required_argument, NULL, 'c'},
                                             {"sni", required_argument, NULL, 'i'},
                                             {"ingress-backend", required_argument, NULL, 'b'},
+                                            {"from-pod", required_argument, NULL, 'F'},
+                                            {"to-ext-host", required_argument, NULL, 'e'},
+                                            {"to-ext-port", required_argument, NULL, 'E'},
                                             PLACE_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -130,8 +171,11 @@ int verb_verify(int argc, char **argv)
         if (!value) return 2;
         *value = optarg;
     }
-    if (argc - optind != 1 || strcmp(argv[optind], "ingress"))
-        return verb_usage("verify", "'ingress' is what it can verify");
+    const char *what = argc - optind == 1 ? argv[optind] : "";
+    if (!strcmp(what, "control-plane-health")) return verify_control_plane(&q.place);
+    if (!strcmp(what, "connectivity")) return connectivity(&q);
+    if (strcmp(what, "ingress") != 0)
+        return verb_usage("verify", "'ingress', 'connectivity' and 'control-plane-health' are what it can verify");
     if (!q.from || !q.port || (!q.pod && !q.service))
         return verb_usage("verify", "--from, --to-port and --to-pod or --to-service are needed");
     return verify(&q);

@@ -57,7 +57,7 @@ def test_policy_check_pods_and_conflicts(town):
 
 def test_proxy_get(town):
     pod = f"{town.ns}/client"
-    assert "envoy.admin.v3.ConfigDump" in ok(osm(town.mesh, "proxy", "get", "config_dump", pod)) or True
+    assert "envoy.admin.v3.ClustersConfigDump" in ok(osm(town.mesh, "proxy", "get", "config_dump", pod))
     assert ok(osm(town.mesh, "proxy", "get", "ready", "client", "-n", town.ns)).strip() == "LIVE"
     fails(osm(town.mesh, "proxy", "get", "quitquitquit", pod), "the proxy of client answers 40")
     fails(osm(town.mesh, "proxy", "get", "ready", f"{town.ns}/nobody"), "404 Not Found")
@@ -74,3 +74,46 @@ def test_pods_by_their_deployment(town):
     done = osm(town.mesh, "proxy", "get", "ready", f"{SYSTEM}/deploy/osm-controller")
     fails(done, "the proxy of osm-controller-")  # it has a pod, but that has no proxy
     fails(osm(town.mesh, "proxy", "get", "ready", f"{town.ns}/deploy/none"), "404 Not Found")
+
+
+# ---- looking for what is wrong ----
+
+def test_verify_connectivity(town):
+    said = ok(osm(town.mesh, "verify", "connectivity", "--from-pod", f"{town.ns}/client", "--to-service", f"{town.ns}/server"))
+    assert said.count("[+] pod") == 2 and "[+] " in said and "may call" in said and "[-]" not in said
+    fails(osm(town.mesh, "verify", "connectivity", "--from-pod", f"{town.ns}/server", "--to-pod", f"{town.ns}/client"), "[-]", "may not call")
+    fails(osm(town.mesh, "verify", "connectivity", "--from-pod", f"{town.ns}/nobody", "--to-pod", f"{town.ns}/client"), "there is none")
+    fails(osm(town.mesh, "verify", "connectivity", "--from-pod", f"{town.ns}/client", "--to-service", f"{town.ns}/none"), "no pod of the mesh is behind it")
+    fails(osm(town.mesh, "verify", "connectivity", "--from-pod", f"{town.ns}/client", "--to-ext-host", "example.com", "--to-ext-port", "0"), "[-]")
+
+
+def test_verify_control_plane_health(town):
+    said = ok(osm(town.mesh, "verify", "control-plane-health"))
+    assert "[-]" not in said and "2 of 2 pods of the control plane are ready" in said and said.count("trusted by the API server") == 2
+    town.mesh.kubectl("-n", SYSTEM, "delete", "service", "osm-injector")
+    said = fails(osm(town.mesh, "verify", "control-plane-health"), "[-] services osm-injector is missing", "[-] Service osm-injector has 0 ready endpoints")
+    assert "not healthy" in said
+    ok(osm(town.mesh, "mesh", "upgrade"))
+    eventually(lambda: osm(town.mesh, "verify", "control-plane-health").returncode == 0)
+    fails(osm(town.mesh, "verify", "control-plane-health", "--osm-namespace", "default"), "there is no control plane in namespace default")
+
+
+def test_support_bug_report(town, tmp_path):
+    town.mesh.kubectl("-n", town.ns, "create", "secret", "generic", "hidden", "--from-literal=word=never-to-be-seen")
+    out = tmp_path / "r.tar.gz"
+    said = ok(osm(town.mesh, "support", "bug-report", "-o", str(out)))
+    assert f"{out} holds" in said and "could not be had" not in said
+    with tarfile.open(out) as archive:
+        texts = {m.name.removeprefix("./"): archive.extractfile(m).read().decode(errors="replace") for m in archive if m.isfile()}
+    assert json.loads(texts["status.json"])["proxies"]["accepted"] == 2
+    assert "hidden" in texts[f"namespaces/{town.ns}/secrets.names"]
+    assert json.loads(texts[f"pods/{town.ns}/client/config_dump"])["configs"] and texts[f"pods/{town.ns}/server/envoy.log"]
+    assert "kind: TrafficTarget" in texts["kinds/traffictargets.yaml"] or "traffictargets" in texts["kinds/traffictargets.yaml"].lower()
+    assert [name for name in texts if name.startswith(f"pods/{SYSTEM}/") and name.endswith("osm-controller.log")]
+    assert not [name for name, text in texts.items() if "never-to-be-seen" in text or "PRIVATE KEY" in text]
+    some = tmp_path / "some.tar.gz"
+    ok(osm(town.mesh, "support", "bug-report", "-o", str(some), "--app-pods", f"{town.ns}/client"))
+    with tarfile.open(some) as archive:
+        names = archive.getnames()
+    assert f"./pods/{town.ns}/client/stats" in names and f"./pods/{town.ns}/server/stats" not in names
+    fails(osm(town.mesh, "support", "bug-report", "-o", str(tmp_path / "no/such/r.tgz")), "tar could not write")
