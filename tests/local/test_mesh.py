@@ -1,7 +1,9 @@
 """Pods in the mesh: sidecars with identity, and pods that cannot see what is not theirs."""
+import json
 import os
 import signal
 import subprocess
+import tarfile
 
 from conftest import SOURCE, eventually, find_osm, inside
 from test_pods import WEB
@@ -97,3 +99,24 @@ def test_a_killed_agent_is_started_again_and_traffic_resumes(meshed):
     assert meshed.exec("client", "sh", "-c", "kill -9 $(pgrep -o -u 1500)", container="c").returncode == 0
     eventually(lambda: sidecar()["restartCount"] == 1 and sidecar()["ready"])
     eventually(lambda: "hello" in meshed.call("client", "http://web/").stdout)
+
+
+def test_verbs_that_look_for_what_is_wrong(meshed, tmp_path):
+    meshed.save("app.yaml", WEB)
+    meshed.up()
+    meshed.ready("web")
+    meshed.ready("client")
+    verb = lambda *words: subprocess.run([find_osm(), *words], env=meshed.env, text=True, capture_output=True, timeout=60)
+    assert verb("wait", "--for", "accepted", "--timeout", "30s").returncode == 0
+    assert "rbac: debug" in verb("proxy", "set", "logging?rbac=debug", "client").stdout
+    wrong = verb("proxy", "set", "nothing", "client")
+    assert wrong.returncode == 1 and "Envoy does not carry out '/nothing': 404" in wrong.stderr
+    pods = verb("status", "-o", "json").stdout
+    ns = next(p["namespace"] for p in json.loads(pods)["pods"] if p["name"] == "client")
+    said = verb("verify", "connectivity", "--from-pod", f"{ns}/client", "--to-service", f"{ns}/web")
+    assert said.returncode == 0 and said.stdout.count("[+]") == 3, said.stdout + said.stderr
+    assert verb("verify", "control-plane-health").returncode == 0
+    out = tmp_path / "r.tar.gz"
+    assert verb("support", "bug-report", "-o", str(out)).returncode == 0
+    with tarfile.open(out) as archive:
+        assert {"./status.json", f"./pods/{ns}/client/config_dump", f"./pods/{ns}/web/stats"} <= set(archive.getnames())
