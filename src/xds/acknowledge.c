@@ -130,7 +130,7 @@ void push_acknowledge(struct stream *s, enum xds_type type, const struct discove
     t->flight = (struct flight){0};
     int64_t now = clock_mono_ns();
     count(type, !q->has_error, (double)(now - f.at) / 1e9);
-    if (f.revision) t->acked = f.revision;
+    if (f.revision && !q->has_error) t->acked = f.revision;
     if (f.changes_listener) s->listener_changed = now;
     if (q->has_error)
         nack(s, t, &f, q->error_text);

@@ -300,26 +300,29 @@ static bool push_removals(struct batch *b)
     return b->removed.n > 0;
 }
 
-static void push_type(struct stream *s, enum xds_type type)
+/* True: the type turned out to be clean without a response, so that no acknowledgement will tell those who wait for it. */
+static bool push_type(struct stream *s, enum xds_type type)
 {
     struct type_state *t = &s->types[type];
-    if (t->flight.nonce || (!t->dirty.n && !t->n_gone && !t->must_answer)) return;
+    if (t->flight.nonce || (!t->dirty.n && !t->n_gone && !t->must_answer)) return false;
     struct arena *a SCOPED_ARENA = arena_new();
     struct batch b = {.s = s, .type = type, .t = t, .now = clock_mono_ns(), .a = a};
-    if (push_removals(&b)) return;
+    if (push_removals(&b)) return false;
     collect(&b);
     if (t->must_answer && t->is_wildcard && b.holds) { /* Envoy starts from the first answer: it must be whole */
         ids_free(&b.keep);
-        return;
+        return false;
     }
     collect_removals(&b);
     keep_each_removal_once(&b);
     ids_free(&t->dirty);
     t->dirty = b.keep;
-    if (b.send.n || b.removed.n || t->must_answer)
+    if (b.send.n || b.removed.n || t->must_answer) {
         commit(&b);
-    else
-        cover_begin(s, type);
+        return false;
+    }
+    cover_begin(s, type);
+    return !t->dirty.n && !t->n_gone;
 }
 
 uint64_t push_accepted(const struct stream *s)
@@ -337,7 +340,10 @@ uint64_t push_accepted(const struct stream *s)
 void push(struct stream *s)
 {
     static const enum xds_type order[] = {XDS_CLUSTER, XDS_ENDPOINT, XDS_SECRET, XDS_LISTENER, XDS_ROUTE};
-    for (size_t i = 0; s->node && !s->is_over && i < XDS_TYPE_COUNT; i++) push_type(s, order[i]);
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; s->node && !s->is_over && i < XDS_TYPE_COUNT; i++) again |= push_type(s, order[i]);
+    }
     s->is_touched = false;
     changes_settle(s);
 }

@@ -6,6 +6,11 @@ static int setup(void **state)
     *state = world_new((struct xds_options){0});
     return 0;
 }
+static int setup_one_thread(void **state)
+{
+    *state = world_new((struct xds_options){.threads = 1});
+    return 0;
+}
 static int teardown(void **state)
 {
     world_free(*state);
@@ -342,6 +347,38 @@ static void another_version_of_envoy_gets_what_one_refused(void **state)
     ads_free(c);
 }
 
+/* What its listeners still had to say is refused elsewhere meanwhile: no acknowledgement will come for it. */
+static void a_cluster_goes_when_the_last_listener_is_not_to_be_said_any_more(void **state)
+{
+    struct world *w = *state;
+    usual(w);
+    struct ads *c = synced(w), *d = synced(w);
+    put(w, "p", XDS_LISTENER, "l2", "bad", NULL);
+    put(w, "p", XDS_ROUTE, "r1", "to nowhere", NULL);
+    drop(w, "p", XDS_LISTENER, "l1");
+    drop(w, "p", XDS_CLUSTER, "c1");
+    drop(w, "p", XDS_ENDPOINT, "c1");
+    publish(w);
+    ads_answer(c, expect(c, "LDS +l2 -l1"), "no");
+    expect_ack(c, "RDS +r1");
+    struct ads_response *removal = expect(c, "LDS -l1");
+    ads_answer(d, expect(d, "LDS +l2 -l1"), "Error adding/updating listener(s) l2: bad");
+    expect_ack(d, "RDS +r1");
+    expect_ack(d, "LDS -l1");
+    expect_ack(d, "CDS -c1");
+    expect_ack(d, "EDS -c1");
+    assert_int_equal(refusals(w), 1);
+    ads_ack(c, removal);
+    expect_ack(c, "CDS -c1");
+    expect_ack(c, "EDS -c1");
+    assert_true(ads_is_silent(c));
+    struct status_copy st = status_of(w);
+    assert_int_equal(st.st.accepted, 2);
+    arena_free(st.a);
+    ads_free(c);
+    ads_free(d);
+}
+
 /* ---- order ---- */
 static void endpoints_follow_their_cluster_and_listeners_wait_for_it(void **state)
 {
@@ -611,6 +648,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_removal_is_searched_and_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(only_who_heads_an_item_of_envoys_list_is_to_blame, setup, teardown),
         cmocka_unit_test_setup_teardown(another_version_of_envoy_gets_what_one_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cluster_goes_when_the_last_listener_is_not_to_be_said_any_more,
+                                        setup_one_thread, teardown),
         cmocka_unit_test_setup_teardown(endpoints_follow_their_cluster_and_listeners_wait_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(removals_come_last_and_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removal_that_waits_through_changes_of_the_view_is_said_once, setup, teardown),

@@ -310,10 +310,11 @@ static void drain_all(void)
     }
 }
 
-/* Listeners and routes may wait for a cluster that does not become warm, and removals for them: 15 s at most. */
+/* Less than the 15 s for which listeners and routes wait for a cluster: a client that answers never has them wait so
+ * long. */
 static void settle(struct world *w)
 {
-    int64_t end = clock_mono_ns() + INT64_C(20000000000);
+    int64_t end = clock_mono_ns() + INT64_C(10000000000);
     const char *why;
     for (drain_all(); (why = wrong()) && clock_mono_ns() < end; drain_all()) {
         late += late_at != w->revision;
