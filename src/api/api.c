@@ -16,6 +16,7 @@ struct api {
     struct http_server *verbs, *verbs_tcp, *health;
     struct edges *edges;
     struct debug *debug;
+    bool is_ending;
 };
 
 /* A status request on its way: the receipts come from the I/O threads, the edges from the proxies. */
@@ -94,6 +95,7 @@ static void get_ready(struct http_exchange *x)
     struct api *api = x->arg;
     struct str why = api->opt.source.waits_for(api->opt.source.arg, x->arena);
     if (!why.n && api->opt.revision(api->opt.arg) == 0) why = S("nothing is published yet");
+    if (api->is_ending) why = S("the controller is ending");
     http_reply(x, why.n ? 503 : 200, "text/plain", str_fmt(x->arena, "%.*s\n", STR_FMT(why.n ? why : S("ready"))));
 }
 
@@ -157,6 +159,8 @@ void api_set_debug(struct api *api, bool on)
 {
     if (api) debug_set(api->debug, on);
 }
+
+void api_set_ending(struct api *api) { api->is_ending = true; }
 
 void api_free(struct api *api)
 {

@@ -40,4 +40,6 @@ MUST struct api *api_new(const struct api_options *opt, struct err *err);
 /* Is /debug answered (api/debug.h)? NULL is fine. */
 void api_set_debug(struct api *api, bool on);
 /* NULL is fine. */
+/* From now on it is not ready: /health/ready says that it is ending. */
+void api_set_ending(struct api *api);
 void api_free(struct api *api);

@@ -1,7 +1,6 @@
 #include "controller/controller.h"
 
 #include <event2/event.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "api/api.h"
@@ -9,6 +8,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "controller/certificates.h"
+#include "controller/ending.h"
 #include "controller/kube_access.h"
 #include "controller/kubernetes.h"
 #include "controller/pipeline.h"
@@ -30,7 +30,7 @@ struct controller {
     struct xds_server *xds;
     struct pipeline *pipeline;
     struct api *api;
-    struct event *term, *interrupt;
+    struct ending *ending;
 };
 
 /* What the settings say about rooms that are no cells. */
@@ -80,13 +80,6 @@ static void settle(void *arg)
 
 static uint64_t revision(void *arg) { return pipeline_revision(((struct controller *)arg)->pipeline); }
 
-static void stop(evutil_socket_t sig, short what, void *arg)
-{
-    (void)sig, (void)what;
-    log_info("the controller ends");
-    event_base_loopbreak(((struct controller *)arg)->base);
-}
-
 /* A new certificate of our own: for new connections. */
 static void new_certificate(void *arg, SSL_CTX *tls)
 {
@@ -134,6 +127,9 @@ static bool start_flow(struct controller *c, struct err *err)
     return c->sources != NULL;
 }
 
+/* Of the cluster whose objects it reads. */
+static bool is_pod(const struct controller_options *o) { return !o->dirs[0] && !o->kubeconfig; }
+
 static bool start_api(struct controller *c, struct err *err)
 {
     c->api = api_new(&(struct api_options){.base = c->base,
@@ -145,7 +141,7 @@ static bool start_api(struct controller *c, struct err *err)
                                            .revision = revision,
                                            .arg = c,
                                            .unix_path = c->opt->api_socket,
-                                           .verbs_port = c->opt->dirs[0] || c->opt->kubeconfig ? 0 : PORT_VERBS,
+                                           .verbs_port = is_pod(c->opt) ? PORT_VERBS : 0,
                                            .address = c->opt->address,
                                            .port = (uint16_t)c->opt->http_port},
                      err);
@@ -160,10 +156,7 @@ static bool start(struct controller *c, struct err *err)
     if (!c->mail) return false;
     c->sheet = sheet_new();
     c->store = store_new(c->sheet);
-    c->term = evsignal_new(c->base, SIGTERM, stop, c);
-    c->interrupt = evsignal_new(c->base, SIGINT, stop, c);
-    evsignal_add(c->term, NULL);
-    evsignal_add(c->interrupt, NULL);
+    c->ending = ending_new(c->base, is_pod(c->opt));
     return dir_make(c->opt->state_dir, 0700, err) && open_access(c, err) && start_certificates(c, err) &&
            start_kubernetes(c, err) && (c->xds = serve_proxies(c->base, c->opt, c->certificates, err)) &&
            start_flow(c, err) && start_api(c, err);
@@ -181,8 +174,7 @@ static void end(struct controller *c)
     kube_access_close(&c->access);
     if (c->store) store_free(c->store);
     if (c->sheet) sheet_free(c->sheet);
-    if (c->term) event_free(c->term);
-    if (c->interrupt) event_free(c->interrupt);
+    ending_free(c->ending);
     mailbox_free(c->mail);
     if (c->base) event_base_free(c->base);
 }
@@ -192,6 +184,7 @@ bool controller_run(const struct controller_options *opt, struct err *err)
     struct controller c = {.opt = opt};
     bool ok = start(&c, err);
     if (ok) {
+        ending_of(c.ending, c.api, c.xds);
         log_info("the controller serves proxies on %s:%d", opt->address, opt->port);
         event_base_dispatch(c.base);
     }

@@ -154,4 +154,6 @@ void h2_server_free(struct h2_server *s);
 /* On the server's thread: serves an accepted, non-blocking socket. */
 void h2_server_adopt(struct h2_server *s, int fd);
 void h2_server_set_tls(struct h2_server *s, SSL_CTX *tls);
+/* Every connection that is there gets its GOAWAY at a random time within |over_ns|; new ones are served as ever. */
+void h2_server_drain(struct h2_server *s, int64_t over_ns);
 size_t h2_server_connections(const struct h2_server *s);

@@ -302,12 +302,15 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- coming ---- */
 /* |age| and up to a tenth more or less: peers that came together must not leave together. */
-static int64_t jittered(int64_t age)
+/* Any time up to |ns|. */
+static int64_t some_of(int64_t ns)
 {
     uint32_t r = 0;
-    if (getrandom(&r, sizeof r, 0) != sizeof r) return age;
-    return age - age / 10 + (int64_t)((double)age / 5 * r / UINT32_MAX);
+    if (getrandom(&r, sizeof r, 0) != sizeof r) return ns / 2;
+    return (int64_t)((double)ns * r / UINT32_MAX);
 }
+
+static int64_t jittered(int64_t age) { return age - age / 10 + some_of(age / 5); }
 
 void h2_server_adopt(struct h2_server *s, int fd)
 {
@@ -471,6 +474,17 @@ void h2_server_set_tls(struct h2_server *s, SSL_CTX *tls)
     if (tls) SSL_CTX_up_ref(tls);
     SSL_CTX_free(s->tls);
     s->tls = tls;
+}
+
+void h2_server_drain(struct h2_server *s, int64_t over_ns)
+{
+    int64_t now = clock_mono_ns(), tick_us = over_ns / 1000 / 64;
+    for (struct conn *c = s->conns; c; c = c->next) {
+        int64_t ends = now + some_of(over_ns);
+        if (!c->is_leaving && ends < c->ends) c->ends = ends;
+    }
+    struct timeval tick = {tick_us / 1000000, tick_us % 1000000};
+    event_add(s->tick, &tick);
 }
 
 size_t h2_server_connections(const struct h2_server *s) { return s->n; }

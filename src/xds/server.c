@@ -146,6 +146,27 @@ void xds_server_set_tls(struct xds_server *s, SSL_CTX *tls)
     }
 }
 
+struct leaving {
+    struct shard *shard;
+    int64_t over_ns;
+};
+
+static void drain(void *arg)
+{
+    struct leaving *l = arg;
+    h2_server_drain(l->shard->h2, l->over_ns);
+    free(l);
+}
+
+void xds_server_drain(struct xds_server *s, int64_t over_ns)
+{
+    for (int i = 0; i < s->n; i++) {
+        struct leaving *l = xmalloc(sizeof *l);
+        *l = (struct leaving){&s->shards[i], over_ns};
+        mailbox_post(s->shards[i].loop->mail, drain, l);
+    }
+}
+
 /* ---- publishing ---- */
 struct publication { /* a revision on its way; shared by the shards */
     atomic_int refs;

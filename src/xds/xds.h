@@ -64,6 +64,8 @@ uint16_t xds_server_port(const struct xds_server *s);
 /* A new certificate for new connections. */
 void xds_server_set_tls(struct xds_server *s, SSL_CTX *tls);
 void xds_server_set_max_streams(struct xds_server *s, int n);
+/* Moves those away that are connected: each gets its GOAWAY at a random time within |over_ns|. New streams are served. */
+void xds_server_drain(struct xds_server *s, int64_t over_ns);
 
 /* ---- publishing (owner thread) ---- */
 /* One revision: what changed. Everything is copied or counted; the arguments may go after the call. */

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from conftest import SOURCE, eventually, osm
-from town import OUTSIDE, OUTSIDE_NAME, Town
+from town import OUTSIDE, OUTSIDE_NAME, Town, forwarded
 
 BOTH_MODES = pytest.mark.parametrize("is_permissive", [True, False], ids=["permissive", "smi"])
 
@@ -323,7 +323,7 @@ def test_proxy_resource_limits(town):
 
 
 def test_debug_server(town):
-    answer = lambda: town.forwarded("deployment/osm-controller", 9092, "/debug", "osm-system")
+    answer = lambda: forwarded(town.cluster, "deployment/osm-controller", 9092, "/debug", "osm-system")
     for is_on in (True, False, True, False):
         town.set(observability={"enableDebugServer": is_on})
         eventually(lambda: ("/debug/" in (answer() or "")) == is_on, 20, f"debug server {is_on}")
@@ -331,7 +331,7 @@ def test_debug_server(town):
 
 def test_metrics(town, client):
     mode(town, True)
-    text = town.forwarded("deployment/osm-controller", 9091, "/metrics", "osm-system")
+    text = forwarded(town.cluster, "deployment/osm-controller", 9091, "/metrics", "osm-system")
     values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}
     assert values["osm_proxy_connect_count"] >= 4 and sum(v for k, v in values.items() if k.startswith("osm_cert_issued_count")) >= 4
     client.get("peer", "/counted")

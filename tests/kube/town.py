@@ -17,6 +17,19 @@ OUTSIDE, OUTSIDE_NAME = "203.0.113.7", "outside.example"
 PYTHON = ["sh", "-c", 'python=/usr/bin/python3; [ -x $python ] || python=python3; exec $python -u "$@"', "python"]
 
 
+def forwarded(cluster, pod, port, path, ns):
+    """The answer at a port that only the pod itself reaches; None when nothing answers."""
+    process = subprocess.Popen([cluster.program, "port-forward", pod, f":{port}", "-n", ns], env=cluster.env, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        local = process.stdout.readline().split("127.0.0.1:")[1].split()[0]
+        done = subprocess.run(["curl", "-sf", "-m", "5", f"http://127.0.0.1:{local}{path}"], text=True, capture_output=True)
+        return done.stdout if done.returncode == 0 else None
+    finally:
+        process.kill()
+        process.wait()
+
+
 class Caller:
     """driver.py in a pod: a command is a line, its answer is a line."""
 
@@ -152,15 +165,3 @@ class Town:
     def asked(self, server, path):
         """How often requests of that path reached the server's sidecar."""
         return sum(1 for line in self.cluster.kubectl("logs", server, "-c", "envoy", "-n", self.ns).splitlines() if path in line)
-
-    def forwarded(self, pod, port, path, ns):
-        """The answer at a port that only the pod itself reaches; None when nothing answers."""
-        process = subprocess.Popen([self.cluster.program, "port-forward", pod, f":{port}", "-n", ns], env=self.cluster.env, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            local = process.stdout.readline().split("127.0.0.1:")[1].split()[0]
-            done = subprocess.run(["curl", "-sf", "-m", "5", f"http://127.0.0.1:{local}{path}"], text=True, capture_output=True)
-            return done.stdout if done.returncode == 0 else None
-        finally:
-            process.kill()
-            process.wait()

@@ -219,6 +219,22 @@ static void an_old_connection_is_sent_away(void **state)
     assert_true(c->has_goaway);
     ads_free(c);
 }
+static void who_is_there_is_moved_away_and_who_comes_is_served(void **state)
+{
+    (void)state;
+    begin((struct xds_options){0});
+    usual(w);
+    struct ads *c = synced(w);
+    xds_server_drain(w->server, INT64_C(200000000));
+    assert_int_equal(ads_wait_end(c), 14);
+    assert_true(c->has_goaway);
+    ads_free(c);
+    c = synced(w);
+    put(w, "p", XDS_CLUSTER, "c1", "new", NULL);
+    publish(w);
+    expect_ack(c, "CDS +c1");
+    ads_free(c);
+}
 static void a_connection_ends_with_its_certificate(void **state)
 {
     (void)state;
@@ -360,6 +376,7 @@ int main(void)
         cmocka_unit_test_teardown(listeners_do_not_wait_for_ever, end),
         cmocka_unit_test_teardown(clusters_stay_while_listeners_drain, end),
         cmocka_unit_test_teardown(an_old_connection_is_sent_away, end),
+        cmocka_unit_test_teardown(who_is_there_is_moved_away_and_who_comes_is_served, end),
         cmocka_unit_test_teardown(a_connection_ends_with_its_certificate, end),
         cmocka_unit_test_teardown(who_does_not_read_or_answer_is_cut_and_costs_one_change_set, end),
         cmocka_unit_test_teardown(who_asks_for_nothing_is_sent_away, end),
