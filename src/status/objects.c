@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/names.h"
+#include "status/events.h"
 
 enum { MAX_REASON = 1024 };
 
@@ -13,6 +14,7 @@ struct object_status {
     struct sheet *sheet;
     struct map marked; /* "<Kind>/<key>" → itself */
     struct map known;  /* those that have a status of ours */
+    struct events *events;
 };
 
 static bool always(enum kind k)
@@ -62,9 +64,11 @@ static void settle_one(struct object_status *s, struct str mark)
     if (!o) {
         map_del(&s->known, mark);
         writer_drop(s->w, wish, false);
+        events_forget(s->events, mark);
         return;
     }
     struct str reason = reason_of(sheet_value(s->sheet, &mesh_diag_cell, mark), a);
+    events_say(s->events, mark, o, i, reason);
     if (!reason.n && !always(k) && !map_get(&s->known, mark)) return;
     struct kube_ref ref = {.group = i->group,
                            .version = i->versions[0],
@@ -88,7 +92,7 @@ void object_status_settle(struct object_status *s)
 struct object_status *object_status_new(struct writer *w, struct store *store, struct sheet *sheet)
 {
     struct object_status *s = xcalloc(1, sizeof *s);
-    *s = (struct object_status){.w = w, .store = store, .sheet = sheet};
+    *s = (struct object_status){.w = w, .store = store, .sheet = sheet, .events = events_new(w)};
     return s;
 }
 
@@ -97,5 +101,6 @@ void object_status_free(struct object_status *s)
     if (!s) return;
     map_release(&s->marked);
     map_release(&s->known);
+    events_free(s->events);
     free(s);
 }

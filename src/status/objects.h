@@ -1,5 +1,5 @@
 /* objects.h - what the mesh has to say about an object, in the object's own status: currentStatus (committed or
- * error), reason, observedGeneration. Owner thread.
+ * error), reason, observedGeneration; and in Events (events.h). Owner thread.
  *
  * Kinds whose status the archived project wrote always have one. Others get one when something is wrong with them, and
  * keep it when that is mended: a mesh of ten thousand good objects is not written ten thousand times. */

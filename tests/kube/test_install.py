@@ -224,9 +224,13 @@ def test_policies_say_what_became_of_them(installed, controllers):
     eventually(lambda: status("good").get("currentStatus") == "committed", 30, lambda: status("good"))
     eventually(lambda: status("bad").get("currentStatus") == "error", 30, lambda: status("bad"))
     assert "web2" in status("bad")["reason"]
+    events = lambda name: [(e["type"], e["reason"], "web2" in e["message"]) for e in installed.get("events", ns=ns) if e["involvedObject"]["name"] == name]
+    eventually(lambda: ("Warning", "Refused", True) in events("bad"), 30, lambda: events("bad"))
     service["metadata"]["name"] = "web2"
     installed.apply(service)
     eventually(lambda: status("bad").get("currentStatus") == "committed", 30, lambda: status("bad"))
+    eventually(lambda: ("Normal", "Committed", False) in events("bad"), 30, lambda: events("bad"))
+    assert len(set(events("bad"))) == len(events("bad")) and not any(is_web2 for _, _, is_web2 in events("good")), "each thing once"
 
 
 # ---- certificates for tokens ----
