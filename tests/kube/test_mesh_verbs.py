@@ -54,6 +54,45 @@ def test_a_mesh_of_the_archived_project_is_named_and_left_alone(cluster):
     cluster.kubectl("-n", ns, "delete", "deployment", "osm-controller")
 
 
+def old_definition(group, version, kind, plural):
+    """As the archived project's: the same names, a schema that knows little, applied by kubectl."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}", "labels": {"app.kubernetes.io/name": "openservicemesh.io"}},
+            "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": kind + "List"},
+                     "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]}}
+
+
+def test_definitions_of_the_archived_project_are_taken_over_with_their_objects(cluster):
+    old = [old_definition("policy.openservicemesh.io", "v1alpha1", "Egress", "egresses"), old_definition("access.smi-spec.io", "v1alpha3", "TrafficTarget", "traffictargets")]
+    names = [d["metadata"]["name"] for d in old]
+    cluster.kubectl("delete", "crd", "--ignore-not-found", *names)
+    cluster.apply(*old)
+    for name in names:
+        cluster.wait(f"crd/{name}", "condition=Established")
+    ns = cluster.namespace("old")
+    account = {"kind": "ServiceAccount", "name": "a", "namespace": ns}
+    egress = {"apiVersion": "policy.openservicemesh.io/v1alpha1", "kind": "Egress", "metadata": {"name": "e", "namespace": ns},
+              "spec": {"sources": [account], "hosts": ["example.com"], "ports": [{"number": 80, "protocol": "http"}]}}
+    target = {"apiVersion": "access.smi-spec.io/v1alpha3", "kind": "TrafficTarget", "metadata": {"name": "t", "namespace": ns},
+              "spec": {"destination": account, "sources": [{**account, "name": "b"}], "rules": [{"kind": "TCPRoute", "name": "r"}]}}
+    cluster.apply(egress, target)
+    kept = lambda: [(o["metadata"]["uid"], o["spec"]) for o in (cluster.get("egress", "e", ns), cluster.get("traffictarget", "t", ns))]
+    before = kept()
+    done = osm(cluster, "install", "--image", IMAGE)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert kept() == before
+        said = eventually(lambda: (d := cluster.run("apply", "-f", "-", stdin=json.dumps({**egress, "spec": {**egress["spec"], "ports": [{"number": 80, "protocol": "smtp"}]}}))).returncode and d.stderr)
+        assert "smtp" in said, "our schema holds now"
+        cluster.kubectl("annotate", "egress", "e", "-n", ns, "a=b")
+    finally:
+        done = osm(cluster, "uninstall", "mesh", "-f", "--delete-namespace")
+        assert done.returncode == 0, done.stderr
+        cluster.wait(f"namespace/{SYSTEM}", "delete")
+    assert kept() == before, "an uninstallation leaves them, too"
+
+
 # ---- versions and surroundings ----
 
 def test_version_says_this_programs_and_every_meshs(mesh):
