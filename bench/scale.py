@@ -157,6 +157,9 @@ def full():
         world.services += CHANGES
         said = series(load, lambda k: f"change LDS {n} 10 s{services + k} " + c.change(services + k))
         change_rows(rows, "a new Service", load, said, goal_ms=300, peer=6730, peer_cpu=9944)
+    world.services -= CHANGES
+    with Controller(world) as c:
+        herd(rows, Load(c, 2 * n, node_bytes=NODE_BYTES), 2 * n, goal_s=15, peer_s=104)
     return rows.rows
 
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/cidr.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "mesh/egress.h"
 #include "mesh/upstream.h"
 #include "plan/common.h"
@@ -153,8 +154,10 @@ static struct str name_in(struct port_plan *pp, const struct group *g, const cha
 static struct str origin_of(struct arena *a, const struct entry *const *v, size_t n)
 {
     struct strs titles = {0};
+    struct map seen = {0};
     for (size_t i = 0; i < n; i++)
-        if (!strs_has(titles, v[i]->egress->title)) list_push(a, &titles, v[i]->egress->title);
+        if (!map_put(&seen, v[i]->egress->title, &seen)) list_push(a, &titles, v[i]->egress->title);
+    map_release(&seen);
     return str_join(a, titles, S("; "));
 }
 
@@ -182,6 +185,45 @@ static struct str cluster_for(struct port_plan *pp, const struct mesh_egress *e,
 /* ---- http ------------------------------------------------------------------------------------------------- */
 
 static bool is_wildcard(struct str host) { return str_starts(host, S("*")); }
+
+struct numbers {
+    size_t *v, n;
+};
+
+/* Who may name a host, without looking at everybody for every host. */
+struct http_names {
+    struct map by_host;   /* a host as it is written → its struct numbers */
+    struct numbers wide;  /* those with a wildcard */
+    struct numbers found; /* by the last call of entries_for */
+};
+
+static void note(struct arena *a, struct http_names *n, const struct entry *e, size_t number)
+{
+    bool is_wide = false;
+    for (each(h, e->egress->hosts)) {
+        struct numbers *l = map_get(&n->by_host, *h);
+        is_wide = is_wide || is_wildcard(*h);
+        if (!l) map_put(&n->by_host, *h, l = memset(arena_array(a, struct numbers, 1), 0, sizeof *l));
+        if (!l->n || l->v[l->n - 1] != number) list_push(a, l, number);
+    }
+    if (is_wide) list_push(a, &n->wide, number);
+}
+
+/* The numbers of all that may name |host|, ascending. */
+static const struct numbers *entries_for(struct arena *a, struct http_names *n, struct str host)
+{
+    static const struct numbers none = {0};
+    const struct numbers *own = map_get(&n->by_host, host), *wide = &n->wide;
+    size_t i = 0, k = 0;
+    if (!own) own = &none;
+    n->found = none;
+    while (i < own->n || k < wide->n) {
+        bool from_own = k == wide->n || (i < own->n && own->v[i] <= wide->v[k]);
+        size_t number = from_own ? own->v[i++] : wide->v[k++];
+        if (!n->found.n || n->found.v[n->found.n - 1] != number) list_push(a, &n->found, number);
+    }
+    return &n->found;
+}
 
 /* Is every name that fits |host| among those of the entry? */
 static bool names_host(const struct entry *e, struct str host)
@@ -213,12 +255,13 @@ static void add_route(struct port_plan *pp, const struct entry *e, const struct 
 }
 
 /* |by_host|: whether entries count that go where the host says. */
-static void add_host(struct port_plan *pp, const struct group *g, struct str host, struct strs domains, bool by_host,
-                     struct plan_egress_routes *out)
+static void add_host(struct port_plan *pp, const struct group *g, struct http_names *names, struct str host,
+                     struct strs domains, bool by_host, struct plan_egress_routes *out)
 {
     struct plan_egress_host h = {.domains = domains};
-    for (each(x, g->entries)) {
-        const struct entry *e = *x;
+    const struct numbers *who = entries_for(pp->p->a, names, host);
+    for (each(number, *who)) {
+        const struct entry *e = g->entries.v[*number];
         if (e->protocol != EGRESS_HTTP || !names_host(e, host) || (!by_host && !e->egress->has_ranges)) continue;
         if (e->egress->any_request) add_route(pp, e, NULL, host, &h);
         for (size_t i = 0; i < e->egress->matches.n; i++) add_route(pp, e, &e->egress->matches.v[i], host, &h);
@@ -228,23 +271,24 @@ static void add_host(struct port_plan *pp, const struct group *g, struct str hos
 
 /* A Host of "*.example" without a port, at a port other than 80, would be called at port 80: it may only be where the
  * dialled address decides. */
-static void add_domains(struct port_plan *pp, const struct group *g, struct str host, struct plan_egress_routes *out)
+static void add_domains(struct port_plan *pp, const struct group *g, struct http_names *names, struct str host,
+                        struct plan_egress_routes *out)
 {
     struct arena *a = pp->p->a;
     struct strs bare = {0}, full = {0};
     list_push(a, &bare, host);
     if (str_is(host, "*")) {
-        add_host(pp, g, host, bare, false, out);
+        add_host(pp, g, names, host, bare, false, out);
         return;
     }
     list_push(a, &full, str_fmt(a, "%.*s:%lld", STR_FMT(host), (long long)pp->number));
     if (is_wildcard(host) && pp->number != 80) {
-        add_host(pp, g, host, bare, false, out);
-        add_host(pp, g, host, full, true, out);
+        add_host(pp, g, names, host, bare, false, out);
+        add_host(pp, g, names, host, full, true, out);
         return;
     }
     list_push(a, &bare, full.v[0]);
-    add_host(pp, g, host, bare, true, out);
+    add_host(pp, g, names, host, bare, true, out);
 }
 
 static int by_name(const void *x, const void *y)
@@ -256,6 +300,7 @@ static void plan_http(struct port_plan *pp, const struct group *g, bool has_tls,
 {
     struct arena *a = pp->p->a;
     struct strs hosts = {0};
+    struct http_names names = {0};
     struct plan_egress_routes routes = {.name = name_in(pp, g, "rds-egress")};
     struct plan_egress_chain *ch = list_add(a, &l->chains);
     *ch = (struct plan_egress_chain){.name = name_in(pp, g, "http"), .ranges = g->ranges, .route_config = routes.name};
@@ -266,9 +311,11 @@ static void plan_http(struct port_plan *pp, const struct group *g, bool has_tls,
         for (size_t i = 0; i < (*e)->egress->matches.n; i++)
             ch->path_rules = ch->path_rules || (*e)->egress->matches.v[i].path_regex.n;
         for (each(h, (*e)->egress->hosts)) list_push(a, &hosts, *h);
+        note(a, &names, *e, (size_t)(e - g->entries.v));
     }
     hosts = strs_sort_unique(hosts);
-    for (each(h, hosts)) add_domains(pp, g, *h, &routes);
+    for (each(h, hosts)) add_domains(pp, g, &names, *h, &routes);
+    map_release(&names.by_host);
     routes.origin = origin_of(a, g->entries.v, g->entries.n);
     list_push(a, &pp->p->out->routes, routes);
 }
@@ -296,9 +343,9 @@ static void plan_tcp(struct port_plan *pp, const struct group *g, struct plan_eg
 }
 
 struct https_plan {
-    struct strs taken;                     /* names that an older policy has given */
     LIST(struct plan_egress_chain) chains; /* one for each cluster */
     struct str any;                        /* the cluster of names that nobody named; empty: none */
+    struct map taken;                      /* names that an older policy has given */
 };
 
 static void take_names(struct port_plan *pp, const struct mesh_egress *e, struct https_plan *h)
@@ -310,9 +357,9 @@ static void take_names(struct port_plan *pp, const struct mesh_egress *e, struct
         if (str_eq(c->cluster, cluster)) ch = c;
     if ((!e->hosts.n || strs_has(e->hosts, S("*"))) && !h->any.n) h->any = cluster;
     for (each(name, e->hosts)) {
-        if (str_is(*name, "*") || strs_has(h->taken, *name)) continue;
+        if (str_is(*name, "*") || map_get(&h->taken, *name)) continue;
         if (!ch) *(ch = list_add(a, &h->chains)) = (struct plan_egress_chain){.cluster = cluster};
-        list_push(a, &h->taken, *name);
+        map_put(&h->taken, *name, h);
         list_push(a, &ch->server_names, *name);
     }
 }
@@ -330,6 +377,7 @@ static void plan_https(struct port_plan *pp, const struct group *g, struct plan_
     }
     struct plan_egress_chain any = {.transport = PLAN_EGRESS_TLS, .cluster = h.any};
     if (h.any.n) add_chain(pp, g, "https", &any, l);
+    map_release(&h.taken);
 }
 
 /* ---- listeners --------------------------------------------------------------------------------------------- */
