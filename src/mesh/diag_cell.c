@@ -209,7 +209,7 @@ static void settings_diags(const struct subject_of_diag *d)
                    STR_FMT(p->system_ns));
         return;
     }
-    const struct mesh_settings *s = mesh_settings(d->c);
+    const struct mesh_settings *s = mesh_settings_all(d->c);
     diag_append(d->a, d->out, s->diags.v, s->diags.n);
 }
 

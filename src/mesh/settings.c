@@ -236,4 +236,25 @@ static bool compute(struct cell *c, struct str key, struct arena *a, void *value
 }
 const struct cell_kind mesh_settings_cell = {"settings", &mesh_settings_table, compute};
 
-const struct mesh_settings *mesh_settings(struct cell *c) { return sheet_read(c, &mesh_settings_cell, STR_NULL); }
+const struct mesh_settings *mesh_settings_all(struct cell *c) { return sheet_read(c, &mesh_settings_cell, STR_NULL); }
+
+/* What is left out here may change without a proxy's configuration being computed again. */
+static bool compute_seen(struct cell *c, struct str key, struct arena *a, void *value)
+{
+    (void)key, (void)a;
+    struct mesh_settings *out = value;
+    *out = *mesh_settings_all(c);
+    out->log_level = out->local_proxy_mode = out->image = out->init_image = STR_NULL;
+    out->privileged_init = out->debug_server = false;
+    out->resources = NULL;
+    out->outbound_ranges = out->outbound_include_ranges = out->interfaces = (struct strs){0};
+    out->outbound_ports = out->inbound_ports = (struct ints){0};
+    out->max_proxies = out->certificate_ns = 0;
+    out->gateway = (struct mesh_gateway){0};
+    out->controller_log_level = STR_NULL;
+    out->diags = (struct mesh_diags){0};
+    return true;
+}
+static const struct cell_kind seen_cell = {"settings of proxies", &mesh_settings_table, compute_seen};
+
+const struct mesh_settings *mesh_settings(struct cell *c) { return sheet_read(c, &seen_cell, STR_NULL); }

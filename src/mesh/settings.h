@@ -56,8 +56,11 @@ struct mesh_settings {
 extern const struct table mesh_settings_table;
 extern const struct cell_kind mesh_settings_cell; /* key "" */
 
-/* Never NULL. Reads MeshConfig <system namespace>/osm-mesh-config. */
+/* Never NULL. Reads MeshConfig <system namespace>/osm-mesh-config. The sections "sidecars", "certificates", "the
+ * controller itself" and diags are empty here: what no running proxy sees changes no cell that reads this. */
 const struct mesh_settings *mesh_settings(struct cell *c);
+/* With everything. */
+const struct mesh_settings *mesh_settings_all(struct cell *c);
 /* The same of a given object; |o| NULL: no MeshConfig, the installation's defaults. Borrows from |o|. */
 void mesh_settings_of(const struct object *o, struct arena *a, struct mesh_settings *out);
 

@@ -173,11 +173,38 @@ static void the_platform_gives_ranges_and_trust_domain(void **state)
     world_free(w);
 }
 
+/* Cells computed because of a MeshConfig. */
+static uint64_t cost_of(struct world *w, const char *config)
+{
+    uint64_t before = sheet_stats(world_sheet(w)).computed;
+    load(w, config);
+    return sheet_stats(world_sheet(w)).computed - before;
+}
+
+static void what_no_running_proxy_sees_computes_no_plan(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    load(w,
+         "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {openservicemesh.io/monitored-by: osm}}\n---\n"
+         "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: a, uid: u, labels: {osm-proxy-uuid: u}}\n"
+         "spec: {serviceAccountName: s, containers: [{name: c, image: i}]}\nstatus: {phase: Running, podIP: "
+         "10.0.0.1}\n");
+    load(w, HEAD "{observability: {osmLogLevel: info}, traffic: {enablePermissiveTrafficPolicyMode: true}}");
+    assert_in_range(cost_of(w, HEAD "{observability: {osmLogLevel: debug}, sidecar: {logLevel: debug},"
+                                    " certificate: {serviceCertValidityDuration: 2h},"
+                                    " traffic: {enablePermissiveTrafficPolicyMode: true}}"),
+                    1, 3);
+    assert_true(cost_of(w, HEAD "{observability: {osmLogLevel: debug}}") > 5);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_mesh_config_the_installation_holds),
         cmocka_unit_test(every_field_arrives),
+        cmocka_unit_test(what_no_running_proxy_sees_computes_no_plan),
         cmocka_unit_test(a_lifetime_below_ten_minutes_is_ten_minutes),
         cmocka_unit_test(other_services_are_called_when_they_are_named_well),
         cmocka_unit_test(a_percentage_has_two_decimals_at_most),
