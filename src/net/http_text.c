@@ -111,8 +111,7 @@ enum http_text_state http_text_read(struct str bytes, bool at_end, struct arena 
     ptrdiff_t head = find(str_sub(bytes, 0, MAX_HEAD), S("\r\n\r\n"));
     enum http_text_state state = HTTP_TEXT_MORE;
     if (head < 0 && bytes.n >= MAX_HEAD) return bad(err, "its head is too long");
-    if (head < 0 && !str_starts(str_sub(bytes, 0, 5), str_sub(S("HTTP/"), 0, bytes.n)))
-        return bad(err, "it begins otherwise");
+    if (!str_starts(str_sub(bytes, 0, 5), str_sub(S("HTTP/"), 0, bytes.n))) return bad(err, "it begins otherwise");
     if (head >= 0) {
         *out = (struct http_text){.head = str_sub(bytes, 0, (size_t)head), .used = (size_t)head + 4};
         struct str lines = out->head, first = str_trim(str_cut(&lines, '\n'));
