@@ -80,6 +80,33 @@ def test_pods_by_their_deployment(town):
     fails(osm(town.mesh, "proxy", "get", "ready", f"{town.ns}/deploy/none"), "404 Not Found")
 
 
+# ---- a controller that ends ----
+
+def test_a_controller_that_is_deleted_takes_leave(town):
+    """Its sidecars move to the other one, calls and admissions go on, and what they hold is not sent again."""
+    town.mesh.kubectl("-n", SYSTEM, "scale", "deployment", "osm-controller", "--replicas=2")
+    town.mesh.kubectl("-n", SYSTEM, "rollout", "status", "deployment", "osm-controller", "--timeout=60s")
+    ok(osm(town.mesh, "wait", "--for", "accepted", "--timeout", "60s"))
+    calls = subprocess.Popen([town.mesh.program, "exec", "client", "-c", "c", "-n", town.ns, "--", "sh", "-c",
+                              "for i in $(seq 300); do curl -s -m 5 -o /dev/null -w '%{http_code} ' http://server/index.html; sleep 0.03; done"],
+                             env=town.mesh.env, text=True, stdout=subprocess.PIPE)
+    old = [p["metadata"]["name"] for p in town.mesh.get("pods", ns=SYSTEM, selector="app=osm-controller")]
+    for name in old:
+        logs = subprocess.Popen([town.mesh.program, "logs", "-f", name, "-n", SYSTEM], env=town.mesh.env, text=True, stdout=subprocess.PIPE)
+        town.mesh.kubectl("-n", SYSTEM, "delete", "pod", name, "--wait=false")
+        while town.mesh.get("pod", name, SYSTEM):
+            made = json.loads(town.mesh.kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(pod("new", town.ns))))
+            assert any(c["name"] == "envoy" for c in made["spec"]["containers"] + made["spec"].get("initContainers", []))
+        assert "its proxies move to others" in logs.communicate(timeout=30)[0]
+        town.mesh.kubectl("-n", SYSTEM, "rollout", "status", "deployment", "osm-controller", "--timeout=60s")
+    ok(osm(town.mesh, "wait", "--for", "accepted", "--timeout", "60s"))
+    assert set(calls.communicate(timeout=60)[0].split()) == {"200"}
+    for p in town.mesh.get("pods", ns=SYSTEM, selector="app=osm-controller"):
+        if p["metadata"]["name"] not in old:
+            metrics = forwarded(town.mesh, p["metadata"]["name"], 9091, "/metrics", SYSTEM)
+            assert re.search(r"^osm_proxy_resources_sent_count 0$", metrics, re.M), re.findall("osm_proxy_resources_sent.*", metrics)
+
+
 # ---- looking for what is wrong ----
 
 def test_verify_connectivity(town):
@@ -121,30 +148,3 @@ def test_support_bug_report(town, tmp_path):
         names = archive.getnames()
     assert f"./pods/{town.ns}/client/stats" in names and f"./pods/{town.ns}/server/stats" not in names
     fails(osm(town.mesh, "support", "bug-report", "-o", str(tmp_path / "no/such/r.tgz")), "tar could not write")
-
-
-# ---- a controller that ends ----
-
-def test_a_controller_that_is_deleted_takes_leave(town):
-    """Its sidecars move to the other one, calls and admissions go on, and what they hold is not sent again."""
-    town.mesh.kubectl("-n", SYSTEM, "scale", "deployment", "osm-controller", "--replicas=2")
-    town.mesh.kubectl("-n", SYSTEM, "rollout", "status", "deployment", "osm-controller", "--timeout=60s")
-    ok(osm(town.mesh, "wait", "--for", "accepted", "--timeout", "60s"))
-    calls = subprocess.Popen([town.mesh.program, "exec", "client", "-c", "c", "-n", town.ns, "--", "sh", "-c",
-                              "for i in $(seq 300); do curl -s -m 5 -o /dev/null -w '%{http_code} ' http://server/index.html; sleep 0.03; done"],
-                             env=town.mesh.env, text=True, stdout=subprocess.PIPE)
-    old = [p["metadata"]["name"] for p in town.mesh.get("pods", ns=SYSTEM, selector="app=osm-controller")]
-    for name in old:
-        logs = subprocess.Popen([town.mesh.program, "logs", "-f", name, "-n", SYSTEM], env=town.mesh.env, text=True, stdout=subprocess.PIPE)
-        town.mesh.kubectl("-n", SYSTEM, "delete", "pod", name, "--wait=false")
-        while town.mesh.get("pod", name, SYSTEM):
-            made = json.loads(town.mesh.kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(pod("new", town.ns))))
-            assert any(c["name"] == "envoy" for c in made["spec"]["containers"] + made["spec"].get("initContainers", []))
-        assert "its proxies move to others" in logs.communicate(timeout=30)[0]
-        town.mesh.kubectl("-n", SYSTEM, "rollout", "status", "deployment", "osm-controller", "--timeout=60s")
-    ok(osm(town.mesh, "wait", "--for", "accepted", "--timeout", "60s"))
-    assert set(calls.communicate(timeout=60)[0].split()) == {"200"}
-    for p in town.mesh.get("pods", ns=SYSTEM, selector="app=osm-controller"):
-        if p["metadata"]["name"] not in old:
-            metrics = forwarded(town.mesh, p["metadata"]["name"], 9091, "/metrics", SYSTEM)
-            assert re.search(r"^osm_proxy_resources_sent_count 0$", metrics, re.M), re.findall("osm_proxy_resources_sent.*", metrics)
