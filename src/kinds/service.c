@@ -72,6 +72,6 @@ struct strs kube_service_addresses(const struct kube_service *s)
 {
     const struct kube_service_spec *p = &s->spec;
     if (kube_service_is_headless(s) || p->type == KUBE_SERVICE_EXTERNAL_NAME) return (struct strs){0};
-    if (p->cluster_ips.n) return p->cluster_ips;
+    if (p->cluster_ips.n && p->cluster_ips.v[0].n) return p->cluster_ips; /* [""]: none is given yet */
     return (struct strs){(struct str *)&p->cluster_ip, p->cluster_ip.n ? 1 : 0};
 }

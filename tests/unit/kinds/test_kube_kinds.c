@@ -34,6 +34,7 @@ static void services_have_addresses_and_ports(void **state)
                          .n,
                      2);
     assert_int_equal(kube_service_addresses(kube_service_of(good(SVC "{}\n"))).n, 0);
+    assert_int_equal(kube_service_addresses(kube_service_of(good(SVC "{clusterIP: '', clusterIPs: ['']}\n"))).n, 0);
     bad(SVC "{ports: [{port: 80}, {port: 81}]}\n", "spec.ports[0].name", "is required when");
     bad(SVC "{ports: [{name: a, port: 80}, {name: a, port: 81}]}\n", "spec.ports[1].name", "names another port");
     bad(SVC "{ports: [{name: a, port: 80}, {name: b, port: 80}]}\n", "spec.ports[1].port", "stands twice");
