@@ -107,12 +107,17 @@ def kubeconfig(server, user=None, **cluster):
                        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]})
 
 
+given_ports = set()
+
+
 def free_port():
-    """Below those that the kernel gives to outgoing connections."""
+    """Below those that the kernel gives to outgoing connections, and never the same twice: a controller's four ports are
+    chosen before it listens on the first."""
     while True:
         port = random.randrange(20000, 30000)
         with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) != 0:
+            if port not in given_ports and s.connect_ex(("127.0.0.1", port)) != 0:
+                given_ports.add(port)
                 return port
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from conftest import (CIDRS, CONFIG, CRDS, NAMESPACES, PODS, SERVICES, TARGETS, add_mesh_kinds, crd, eventually, mesh_config, pod,
+from conftest import (CIDRS, CONFIG, CRDS, NAMESPACES, PODS, SERVICES, SLICES, TARGETS, add_mesh_kinds, crd, eventually, mesh_config, pod,
                       steady, target)
 from standin import cut, error_event, hang, late, refuse, reply, stream
 
@@ -135,7 +135,8 @@ def test_08_a_server_that_is_away_changes_nothing_and_is_resumed(api, controller
 
 
 def test_08_a_server_that_tells_nothing_when_the_controller_starts(api, controller):
-    api.fault("/", cut, watch=True, times=16)
+    for path in (PODS, SERVICES, NAMESPACES, SLICES):
+        api.fault(path, cut, watch=True, times=2)
     c = controller()
     eventually(lambda: c.get("/health/ready")[0] == 503)
     assert c.get("/health/alive")[0] == 200
