@@ -19,6 +19,7 @@ struct admit_options {
     struct str image;                    /* of sidecars, where the MeshConfig names none */
     struct str controller;               /* "host:port" that sidecars call */
     struct str generation;               /* of new sidecars (ANNOTATION_SIDECAR_GENERATION) */
+    bool is_classic;                     /* inject_settings.is_classic */
     SSL_CTX *tls[ADMIT_HOOKS];           /* one for each name that the API server calls; counted */
 };
 /* Everything of |opt| is copied. NULL with err when a port cannot be listened at. */

@@ -21,6 +21,7 @@ static void patch(const struct admit_world *w, const struct inject_input *in, st
     struct inject_settings set = inject_settings_of(w->settings, w->image);
     set.controller = w->controller;
     set.generation = w->generation;
+    set.is_classic = w->is_classic;
     if (!inject_patch(in, &set, a, &out->patch, &err)) admit_deny(out, 403, str_dup(a, err_str(&err)));
 }
 

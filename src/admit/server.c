@@ -183,7 +183,8 @@ struct admit_server *admit_server_new(const struct admit_options *opt, struct er
                                     .system_ns = str_dup(a, opt->system_ns),
                                     .image = str_dup(a, opt->image),
                                     .controller = str_dup(a, opt->controller),
-                                    .generation = str_dup(a, opt->generation)};
+                                    .generation = str_dup(a, opt->generation),
+                                    .is_classic = opt->is_classic};
     metric_register(&responses);
     if (open_all(s, opt, err)) return s;
     admit_server_free(s);

@@ -10,6 +10,7 @@ struct admit_world {
     struct str mesh, system_ns;   /* as inject_input has them */
     struct str image, controller; /* as inject_settings has them; borrowed from whoever made the world */
     struct str generation;        /* likewise */
+    bool is_classic;              /* as inject_settings has it */
     struct arena *arena;          /* of |settings|; NULL until they are known */
     const struct mesh_settings *settings;
     struct map objects[KIND_COUNT]; /* key → struct object *, one reference each; only of kinds that are wanted */

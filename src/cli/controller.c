@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/argv.h"
 #include "base/field.h"
@@ -34,6 +35,7 @@ enum {
     OPT_VALIDATING,
     OPT_SIDECAR_IMAGE,
     OPT_SIDECAR_CONTROLLER,
+    OPT_ORDER,
     OPT_INJECT_PORT,
     OPT_VALIDATE_PORT
 };
@@ -51,6 +53,8 @@ static const struct argp_option options[] = {
     {"sidecar-image", OPT_SIDECAR_IMAGE, "REF", 0, "Image of sidecars where the MeshConfig names none", 0},
     {"sidecar-controller", OPT_SIDECAR_CONTROLLER, "HOST:PORT", 0,
      "Where sidecars find the controller (the Service osm-controller)", 0},
+    {"sidecar-order", OPT_ORDER, "WORD", 0,
+     "native, classic (a sidecar is an ordinary container), or auto: by the server's version (auto)", 0},
     {"inject-port", OPT_INJECT_PORT, "N", 0, "Port of the injection webhook (9090)", 0},
     {"validate-port", OPT_VALIDATE_PORT, "N", 0, "Port of the validation webhook (9093)", 0},
     {"verbosity", 'v', "LEVEL", 0, "Of the log until a MeshConfig says otherwise: error, warn, info, debug, trace", 0},
@@ -86,6 +90,15 @@ static void add_dir(struct controller_options *o, char *arg, struct argp_state *
     o->dirs[i] = arg;
 }
 
+static enum sidecar_order parse_order(const char *arg, struct argp_state *state)
+{
+    static const char *const words[] = {"auto", "native", "classic"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(arg, words[i]) == 0) return (enum sidecar_order)i;
+    argp_error(state, "'%s' is not auto, native or classic", arg);
+    return SIDECAR_AUTO;
+}
+
 /* A name that goes into paths of the API. */
 static const char *parse_name(const char *arg, struct argp_state *state)
 {
@@ -111,6 +124,9 @@ static error_t parse_cluster(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_SIDECAR_CONTROLLER:
         o->sidecar_controller = arg;
+        return 0;
+    case OPT_ORDER:
+        o->sidecar_order = parse_order(arg, state);
         return 0;
     case OPT_INJECT_PORT:
         o->inject_port = parse_number(arg, 65535, state);

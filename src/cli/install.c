@@ -257,7 +257,8 @@ static bool carry_out(struct installer *in, const struct wanted *w, const struct
         say_titles(g->objects, "would be applied");
         return true;
     }
-    return install_apply(in, g->objects, err) && (!g->before || install_prune(in, g->before, g->objects, err)) &&
+    return install_await_namespace(in, g->v.osm.ns, w->timeout_s, err) && install_apply(in, g->objects, err) &&
+           (!g->before || install_prune(in, g->before, g->objects, err)) &&
            (w->no_wait || install_wait(in, &g->v, w->timeout_s, err));
 }
 

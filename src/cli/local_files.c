@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cli/local.h"
+#include "cli/local_files.h"
 #include "cli/verb.h"
 #include "kinds/object.h"
 #include "platform/local/doc.h"
@@ -18,17 +19,6 @@ static const char help_apply[] = "Usage: osm local apply -f FILE [--state DIR]\n
 static const char help_delete[] = "Usage: osm local delete -f FILE [--state DIR]\n\nTakes the objects that FILE (- is "
                                   "stdin) names out of the mesh's folder.\n\n"
                                   "Example:\n  osm local delete -f split.yaml\n";
-
-/* What a file defines. */
-struct manifest {
-    const char *path;
-    struct str text;
-    struct strs titles; /* "Service default/web" */
-};
-struct manifests {
-    struct manifest *v;
-    size_t n;
-};
 
 static bool titles_of(struct manifest *m, struct arena *a, struct err *err)
 {
@@ -62,7 +52,6 @@ static bool is_manifest(struct str name)
            (str_ends(name, S(".yaml")) || str_ends(name, S(".yml")) || str_ends(name, S(".json")));
 }
 
-/* All files below |dir| that can be read; the others are the mesh's to complain about. */
 static void read_folder(const char *dir, struct arena *a, struct manifests *out)
 {
     DIR *d = opendir(dir);
@@ -78,7 +67,14 @@ static void read_folder(const char *dir, struct arena *a, struct manifests *out)
     if (d) closedir(d);
 }
 
-static const struct manifest *defining(struct manifests all, struct str title)
+struct manifests manifests_below(const char *dir, struct arena *a)
+{
+    struct manifests all = {0};
+    read_folder(dir, a, &all);
+    return all;
+}
+
+const struct manifest *manifest_defining(struct manifests all, struct str title)
 {
     for (each(m, all))
         if (strs_has(m->titles, title)) return m;
@@ -101,13 +97,12 @@ static const char *target_of(struct arena *a, const char *dir, const struct mani
 
 static bool apply(const char *dir, const struct manifest *m, struct arena *a, struct err *err)
 {
-    struct manifests all = {0};
+    struct manifests all = manifests_below(dir, a);
     const char *target = target_of(a, dir, m);
     if (!is_manifest(str_of(strrchr(target, '/') + 1)))
         return err_set(err, "%s: the folder takes *.yaml, *.yml and *.json", m->path);
-    read_folder(dir, a, &all);
     for (each(t, m->titles)) {
-        const struct manifest *other = defining(all, *t);
+        const struct manifest *other = manifest_defining(all, *t);
         if (other && strcmp(other->path, target))
             return err_set(err, "%.*s is already in %s; edit it there", STR_FMT(*t), other->path);
     }
@@ -126,9 +121,8 @@ static bool all_within(struct strs some, struct strs all)
 
 static bool delete (const char *dir, const struct manifest *m, struct arena *a, struct err *err)
 {
-    struct manifests all = {0};
+    struct manifests all = manifests_below(dir, a);
     bool any = false;
-    read_folder(dir, a, &all);
     for (each(f, all)) {
         bool touched = false;
         for (each(t, f->titles)) touched |= strs_has(m->titles, *t);
@@ -141,6 +135,16 @@ static bool delete (const char *dir, const struct manifest *m, struct arena *a, 
     }
     return any || err_set(err, "the folder %s has none of the objects of %s", dir, m->path);
 }
+
+static const char *folder_of(const char *state, struct arena *a, struct err *err)
+{
+    int fd SCOPED_FD = local_open(state, err);
+    json_t *ask SCOPED_JSON = json_pack("{s:s}", "op", "status"),
+                *answer SCOPED_JSON = fd >= 0 ? local_ask(fd, ask, NULL, err) : NULL;
+    return answer ? str_c(a, doc_text(answer, "dir")) : NULL;
+}
+
+const char *local_folder(struct arena *a, struct err *err) { return folder_of(NULL, a, err); }
 
 static int run(int argc, char **argv, const char *help,
                bool (*work)(const char *, const struct manifest *, struct arena *, struct err *))
@@ -163,10 +167,8 @@ static int run(int argc, char **argv, const char *help,
             return verb_usage("local", "an option is not known");
     }
     if (!file) return verb_usage("local", "-f FILE is needed");
-    int fd SCOPED_FD = local_open(state, &err);
-    json_t *ask SCOPED_JSON = json_pack("{s:s}", "op", "status"),
-                *answer SCOPED_JSON = fd >= 0 ? local_ask(fd, ask, NULL, &err) : NULL;
-    bool ok = answer && read_manifest(file, a, &m, &err) && work(doc_cstr(answer, "dir"), &m, a, &err);
+    const char *dir = folder_of(state, a, &err);
+    bool ok = dir && read_manifest(file, a, &m, &err) && work(dir, &m, a, &err);
     return ok ? 0 : verb_fail("%s", err.text);
 }
 

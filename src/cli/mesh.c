@@ -7,6 +7,7 @@
 #include "cli/api.h"
 #include "cli/kube.h"
 #include "cli/namespace.h"
+#include "cli/namespace_local.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "install/apply.h"
@@ -166,17 +167,21 @@ static int local_namespaces(struct arena *a)
 
 typedef bool ns_fn(struct ns_call *c, struct str name, struct err *err);
 
-static int each_name(const struct asked *q, struct arena *a, ns_fn *fn)
+/* A subcommand in a cluster, and on this machine. */
+struct sub {
+    const char *verb, *sub;
+    ns_fn *fn, *local;
+};
+
+static int each_name(const struct asked *q, struct arena *a, const struct sub *s)
 {
     struct err err = {0};
     struct ns_call c = {.a = a, .mesh = q->mesh ? q->mesh : NAME_MESH, .no_injection = q->no_injection};
     if (!q->n) return verb_usage(q->verb, "%s which namespace?", q->sub);
-    if (kube_place_is_local(&q->place))
-        return verb_fail(
-            "on one machine the manifests say which namespaces are in the mesh: change the Namespace there");
-    c.client = kube_connect(&q->place, a, &err);
-    bool ok = c.client != NULL;
-    for (size_t i = 0; ok && i < q->n; i++) ok = fn(&c, str_of(q->names[i]), &err);
+    bool is_local = kube_place_is_local(&q->place);
+    if (!is_local) c.client = kube_connect(&q->place, a, &err);
+    bool ok = is_local || c.client;
+    for (size_t i = 0; ok && i < q->n; i++) ok = (is_local ? s->local : s->fn)(&c, str_of(q->names[i]), &err);
     kube_client_free(c.client);
     return ok ? 0 : verb_fail("%s", err.text);
 }
@@ -193,18 +198,18 @@ static int list_namespaces(const struct asked *q, struct arena *a)
     return ok ? 0 : verb_fail("%s", err.text);
 }
 
-static const struct {
-    const char *verb, *sub;
-    ns_fn *fn;
-} subs[] = {
-    {"namespace", "add", ns_add},         {"namespace", "remove", ns_remove},     {"namespace", "ignore", ns_ignore},
-    {"metrics", "enable", ns_metrics_on}, {"metrics", "disable", ns_metrics_off},
+static const struct sub subs[] = {
+    {"namespace", "add", ns_add, local_ns_add},
+    {"namespace", "remove", ns_remove, local_ns_remove},
+    {"namespace", "ignore", ns_ignore, local_ns_ignore},
+    {"metrics", "enable", ns_metrics_on, local_ns_metrics_on},
+    {"metrics", "disable", ns_metrics_off, local_ns_metrics_off},
 };
 
 static int run_sub(const struct asked *q, struct arena *a)
 {
     for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
-        if (strcmp(q->verb, subs[i].verb) == 0 && strcmp(q->sub, subs[i].sub) == 0) return each_name(q, a, subs[i].fn);
+        if (strcmp(q->verb, subs[i].verb) == 0 && strcmp(q->sub, subs[i].sub) == 0) return each_name(q, a, &subs[i]);
     return verb_usage(q->verb, "it cannot '%s'", q->sub);
 }
 

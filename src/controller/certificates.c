@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "controller/kubernetes.h"
 #include "controller/roster.h"
+#include "controller/secret_api.h"
 #include "identity/ca.h"
 #include "identity/ca_secret.h"
 #include "identity/gateway.h"
@@ -86,7 +87,10 @@ static bool start(struct certificates *c, struct err *err)
     c->own = own_cert_new(&own, err);
     if (!c->own) return false;
     const char *secrets = c->opt.controller->secrets_dir;
-    if (secrets) c->secrets = secret_files_new(secrets);
+    if (c->opt.writer)
+        c->secrets = secret_api_new(c->opt.writer);
+    else if (secrets)
+        c->secrets = secret_files_new(secrets);
     if (c->secrets)
         c->gateway = gateway_new(&(struct gateway_options){c->opt.base, c->opt.mail, c->issuer, c->secrets});
     return c->tls || err_set(err, "the CA did not issue the controller's own certificate");

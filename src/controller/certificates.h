@@ -15,6 +15,7 @@ struct certificates_options {
      * Secret that all controllers share, and tokens are reviewed. Outlives it. */
     const struct controller_options *controller;
     struct kube_client *client; /* NULL on one machine */
+    struct writer *writer;      /* of the gateway's Secret, likewise */
     /* Our server certificate is new; the context is borrowed. Not called for the first one. */
     void (*changed)(void *arg, SSL_CTX *tls);
     void *arg;

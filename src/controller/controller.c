@@ -89,7 +89,7 @@ static void new_certificate(void *arg, SSL_CTX *tls)
 
 static bool start_certificates(struct controller *c, struct err *err)
 {
-    struct certificates_options o = {c->base, c->mail, c->opt, c->access.client, new_certificate, c};
+    struct certificates_options o = {c->base, c->mail, c->opt, c->access.client, c->access.writer, new_certificate, c};
     c->certificates = certificates_new(&o, err);
     return c->certificates != NULL;
 }
@@ -102,8 +102,13 @@ static bool open_access(struct controller *c, struct err *err)
 
 static bool start_kubernetes(struct controller *c, struct err *err)
 {
-    struct kubernetes_options o = {c->base,  c->mail, c->access.client, certificates_issuer(c->certificates), c->sheet,
-                                   c->store, c->opt};
+    struct kubernetes_options o = {.base = c->base,
+                                   .mail = c->mail,
+                                   .api = &c->access,
+                                   .issuer = certificates_issuer(c->certificates),
+                                   .sheet = c->sheet,
+                                   .store = c->store,
+                                   .controller = c->opt};
     if (!c->access.client) return true;
     c->kubernetes = kubernetes_new(&o, err);
     return c->kubernetes != NULL;
@@ -183,11 +188,12 @@ bool controller_run(const struct controller_options *opt, struct err *err)
 {
     struct controller c = {.opt = opt};
     bool ok = start(&c, err);
+    bool was_ended = c.access.was_ended;
     if (ok) {
         ending_of(c.ending, c.api, c.xds);
         log_info("the controller serves proxies on %s:%d", opt->address, opt->port);
         event_base_dispatch(c.base);
     }
     end(&c);
-    return ok;
+    return ok || was_ended;
 }

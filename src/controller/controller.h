@@ -2,6 +2,8 @@
 #pragma once
 #include "base/err.h"
 
+enum sidecar_order { SIDECAR_AUTO, SIDECAR_NATIVE, SIDECAR_CLASSIC };
+
 struct controller_options {
     const char *dirs[3];     /* folders of objects in rising precedence, NULL-ended; none: a Kubernetes API */
     const char *kubeconfig;  /* NULL: the pod's own service account */
@@ -22,6 +24,7 @@ struct controller_options {
     const char *mutating_name, *validating_name; /* of the webhook configurations */
     const char *sidecar_image;                   /* where the MeshConfig names none; may be empty */
     const char *sidecar_controller;              /* "host:port" that sidecars call; NULL: the Service osm-controller */
+    enum sidecar_order sidecar_order;            /* auto: by the API server's version */
     int inject_port, validate_port;
     int threads;            /* I/O threads of the xDS server */
     int64_t validity_min_s; /* hidden: tests go below 10 minutes */

@@ -33,7 +33,6 @@ struct kubernetes {
     struct arena *arena;
     struct admit_server *admit;
     struct hook_cert certs[HOOKS];
-    struct writer *writer;
     struct leader *leader;
     struct trust_maps *trust;
     struct object_status *status;
@@ -92,6 +91,7 @@ static bool start_admit(struct kubernetes *k, struct err *err)
             .controller = o->sidecar_controller ? str_of(o->sidecar_controller)
                                                 : str_fmt(k->arena, "osm-controller.%s.svc:%d", o->system_ns, PORT_XDS),
             .generation = S(SIDECAR_CURRENT),
+            .is_classic = k->opt.api->is_classic,
             .tls = {k->certs[ADMIT_MUTATE].tls, k->certs[ADMIT_VALIDATE].tls}},
         err);
     return k->admit != NULL;
@@ -99,7 +99,7 @@ static bool start_admit(struct kubernetes *k, struct err *err)
 
 /* ---- what is written ------------------------------------------------------------------------------------- */
 
-static void lead(void *arg, bool leads) { writer_set_leader(((struct kubernetes *)arg)->writer, leads); }
+static void lead(void *arg, bool leads) { writer_set_leader(((struct kubernetes *)arg)->opt.api->writer, leads); }
 
 /* Never the same twice, also when a pod is made again under its old name. */
 static struct str identity(struct arena *a)
@@ -116,8 +116,8 @@ static struct str identity(struct arena *a)
 
 static struct webhook_keeper *keep(struct kubernetes *k, const char *plural, const char *kind, const char *name)
 {
-    return webhook_keeper_new(&(struct webhook_keeper_options){.client = k->opt.client,
-                                                               .writer = k->writer,
+    return webhook_keeper_new(&(struct webhook_keeper_options){.client = k->opt.api->client,
+                                                               .writer = k->opt.api->writer,
                                                                .plural = plural,
                                                                .kind = kind,
                                                                .name = str_of(name),
@@ -127,13 +127,12 @@ static struct webhook_keeper *keep(struct kubernetes *k, const char *plural, con
 static void start_writing(struct kubernetes *k)
 {
     const struct controller_options *o = k->opt.controller;
-    k->writer = writer_new(k->opt.base, k->opt.client);
-    k->trust = trust_maps_new(k->writer, str_of(o->mesh), issuer_roots(k->opt.issuer));
-    k->status = object_status_new(k->writer, k->opt.store, k->opt.sheet);
+    k->trust = trust_maps_new(k->opt.api->writer, str_of(o->mesh), issuer_roots(k->opt.issuer));
+    k->status = object_status_new(k->opt.api->writer, k->opt.store, k->opt.sheet);
     k->keepers[0] = keep(k, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", o->mutating_name);
     k->keepers[1] = keep(k, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", o->validating_name);
     k->leader = leader_new(&(struct leader_options){.base = k->opt.base,
-                                                    .client = k->opt.client,
+                                                    .client = k->opt.api->client,
                                                     .ns = str_of(o->system_ns),
                                                     .name = S(LEASE),
                                                     .identity = identity(k->arena),
@@ -189,7 +188,6 @@ void kubernetes_free(struct kubernetes *k)
     for (size_t i = 0; i < HOOKS; i++) webhook_keeper_free(k->keepers[i]);
     trust_maps_free(k->trust);
     object_status_free(k->status);
-    writer_free(k->writer);
     admit_server_free(k->admit);
     for (size_t i = 0; i < HOOKS; i++) {
         own_cert_free(k->certs[i].own);

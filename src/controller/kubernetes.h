@@ -2,9 +2,9 @@
  * the API while it leads. Owner thread. */
 #pragma once
 #include "controller/controller.h"
+#include "controller/kube_access.h"
 #include "identity/issuer.h"
 #include "kinds/object.h"
-#include "kube/client.h"
 #include "mesh/settings.h"
 #include "net/loop.h"
 #include "store/store.h"
@@ -13,7 +13,7 @@ struct kubernetes;
 struct kubernetes_options {
     struct event_base *base;
     struct mailbox *mail;
-    struct kube_client *client;
+    const struct kube_access *api;
     struct issuer *issuer; /* of the webhooks' certificates */
     struct sheet *sheet;
     struct store *store;

@@ -23,15 +23,19 @@ static void put(json_t *data, const char *name, struct str bytes)
     key_wipe(&text);
 }
 
-static char *document(const struct tls_secret *s)
+json_t *tls_secret_json(const struct tls_secret *s)
 {
     json_t *data = json_object();
     put(data, "ca.crt", s->ca);
     put(data, "tls.crt", s->chain);
     put(data, "tls.key", s->key);
-    json_t *o =
-        json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:s, s:o}", "apiVersion", "v1", "kind", "Secret", "metadata", "name",
-                  s->name.p, s->name.n, "namespace", s->ns.p, s->ns.n, "type", "kubernetes.io/tls", "data", data);
+    return json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:s, s:o}", "apiVersion", "v1", "kind", "Secret", "metadata", "name",
+                     s->name.p, s->name.n, "namespace", s->ns.p, s->ns.n, "type", "kubernetes.io/tls", "data", data);
+}
+
+static char *document(const struct tls_secret *s)
+{
+    json_t *o = tls_secret_json(s);
     char *text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     return text;

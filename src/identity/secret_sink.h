@@ -3,11 +3,16 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#include <jansson.h>
+
 /* Of type kubernetes.io/tls. */
 struct tls_secret {
     struct str ns, name;
     struct str ca, chain, key; /* PEM: ca.crt, tls.crt, tls.key */
 };
+
+/* As an object of core/v1; a new reference. NULL when a text is not UTF-8. */
+json_t *tls_secret_json(const struct tls_secret *s);
 
 struct secret_sink;
 struct secret_sink_ops {

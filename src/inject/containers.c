@@ -152,17 +152,28 @@ static json_t *sidecar_startup_probe(void)
                      "scheme", "HTTP", "periodSeconds", 1, "timeoutSeconds", 1, "failureThreshold", 120);
 }
 
+/* The same without a startup probe that others wait for: a kubelet starts the next container when this hook is over. */
+static json_t *sidecar_gate(void)
+{
+    return json_pack("{s:{s:{s:[s, s, s]}}}", "postStart", "exec", "command", "osm", "agent", "wait");
+}
+
 json_t *inject_sidecar_container(const json_t *pod, const struct inject_settings *set, const json_t *probes,
                                  unsigned ports)
 {
     json_t *mounts = json_pack("[{s:s, s:s}, {s:s, s:s, s:b}, {s:s, s:s, s:b}]", "name", "osm-sidecar", "mountPath",
                                DIR_SIDECAR, "name", "osm-token", "mountPath", DIR_TOKEN, "readOnly", 1, "name",
                                "osm-trust", "mountPath", DIR_TRUST, "readOnly", 1);
-    json_t *c = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", CONTAINER_SIDECAR, "image",
-                          inject_string(set->image), "imagePullPolicy", "IfNotPresent", "restartPolicy", "Always",
-                          "command", sidecar_command(set), "env", sidecar_env(pod, set, probes), "ports",
-                          sidecar_ports(ports), "volumeMounts", mounts, "securityContext", sidecar_context(),
-                          "startupProbe", sidecar_startup_probe());
+    json_t *c = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", CONTAINER_SIDECAR, "image",
+                          inject_string(set->image), "imagePullPolicy", "IfNotPresent", "command", sidecar_command(set),
+                          "env", sidecar_env(pod, set, probes), "ports", sidecar_ports(ports), "volumeMounts", mounts,
+                          "securityContext", sidecar_context());
+    if (set->is_classic) {
+        json_object_set_new(c, "lifecycle", sidecar_gate());
+    } else {
+        json_object_set_new(c, "restartPolicy", json_string("Always"));
+        json_object_set_new(c, "startupProbe", sidecar_startup_probe());
+    }
     set_resources(c, set);
     return c;
 }

@@ -75,7 +75,9 @@ static bool runs(const json_t *container, const char *verb)
 bool inject_is_injected(const json_t *pod)
 {
     const json_t *init = json_object_get(spec_of(pod), "initContainers");
-    return runs(named(init, CONTAINER_CAPTURE), "capture") && runs(named(init, CONTAINER_SIDECAR), "agent");
+    const json_t *apps = json_object_get(spec_of(pod), "containers"); /* the classic order */
+    return runs(named(init, CONTAINER_CAPTURE), "capture") &&
+           (runs(named(init, CONTAINER_SIDECAR), "agent") || runs(named(apps, CONTAINER_SIDECAR), "agent"));
 }
 
 /* A name of ours that the user's pod already has, or NULL. */

@@ -39,6 +39,9 @@ struct inject_settings {
     struct str generation;       /* value of the proxy-generation annotation; must not be empty */
     struct str local_proxy_mode; /* "Localhost" or "PodIP"; empty: Localhost */
     bool privileged_init;
+    /* The cluster knows no native sidecars (before 1.29): the sidecar is the first of the ordinary containers and holds
+     * up the others until it is ready; init containers run before the pod's traffic is captured. */
+    bool is_classic;
     const json_t *resources;                              /* ResourceRequirements of both containers, or NULL */
     struct ints outbound_ports, inbound_ports;            /* excluded from capture */
     struct strs outbound_ranges, outbound_include_ranges; /* CIDRs: excluded; the only ones captured (empty: all) */

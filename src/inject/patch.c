@@ -75,10 +75,15 @@ static void add_containers(const struct inject_input *in, const struct inject_se
     inject_probes(in, "initContainers", patch, probes, &ports);
     inject_probes(in, "containers", patch, probes, &ports);
     add_items(in->pod, "volumes", inject_sidecar_volumes(), false, patch);
-    json_t *init = json_pack("[o, o]", inject_capture_container(set, lists, a),
-                             inject_sidecar_container(in->pod, set, probes, ports));
-    add_items(in->pod, "initContainers", init, true, patch);
+    json_t *capture = inject_capture_container(set, lists, a);
+    json_t *sidecar = inject_sidecar_container(in->pod, set, probes, ports);
     json_decref(probes);
+    if (set->is_classic) { /* init containers of the pod could call nobody through a proxy that is not there yet */
+        add_items(in->pod, "initContainers", json_pack("[o]", capture), false, patch);
+        add_items(in->pod, "containers", json_pack("[o]", sidecar), true, patch);
+    } else {
+        add_items(in->pod, "initContainers", json_pack("[o, o]", capture, sidecar), true, patch);
+    }
 }
 
 static void add_metadata(const struct inject_input *in, const struct inject_settings *set, bool was_injected,

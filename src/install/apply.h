@@ -41,6 +41,9 @@ MUST json_t *install_recall(const struct install_found *f, struct err *err);
 
 /* The reference to an object that install_render makes; false for other kinds. Texts point into the object. */
 MUST bool install_ref(const json_t *object, struct kube_ref *out);
+/* A namespace |ns| that is being deleted is waited for until it is gone, |timeout_s| at most: nothing can be made in
+ * it. */
+MUST bool install_await_namespace(struct installer *in, struct str ns, int64_t timeout_s, struct err *err);
 /* Applies all in order; presets that are there stay as they are. Definitions are waited for before what needs them. The
  * first failure ends it: calling it again goes on. */
 MUST bool install_apply(struct installer *in, const json_t *objects, struct err *err);

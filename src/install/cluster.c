@@ -227,6 +227,28 @@ static bool missing(struct installer *in, const struct install_values *v, struct
     return true;
 }
 
+bool install_await_namespace(struct installer *in, struct str ns, int64_t timeout_s, struct err *err)
+{
+    int64_t end = clock_mono_ns() + timeout_s * INT64_C(1000000000);
+    for (bool is_said = false;; is_said = true) {
+        struct arena *a SCOPED_ARENA = arena_new();
+        struct kube_answer x;
+        struct kube_request r = kube_get(a, (struct kube_ref){.version = "v1", .plural = "namespaces", .name = ns});
+        if (!kube_fetch(in->client, &r, a, &x, err)) {
+            if (x.status != 404) return false;
+            err_clear(err);
+            return true;
+        }
+        if (!json_object_get(json_object_get(x.json, "metadata"), "deletionTimestamp")) return true;
+        struct str what = str_fmt(a, "namespace %.*s, which is being deleted, to be gone", STR_FMT(ns));
+        if (!is_said && in->say) in->say(in->arg, str_fmt(a, "waiting for %.*s", STR_FMT(what)));
+        if (clock_mono_ns() > end)
+            return err_set(err, "waited %lld s for %.*s in vain: kubectl get namespace %.*s -o yaml says what holds it",
+                           (long long)timeout_s, STR_FMT(what), STR_FMT(ns));
+        usleep(PAUSE_US);
+    }
+}
+
 bool install_wait(struct installer *in, const struct install_values *v, int64_t timeout_s, struct err *err)
 {
     int64_t end = clock_mono_ns() + timeout_s * INT64_C(1000000000);

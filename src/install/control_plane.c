@@ -44,6 +44,7 @@ static json_t *command(const struct render *r)
     add_flag(c, "--webhook-config-name", install_mutating_name(r->a, r->v));
     add_flag(c, "--validator-webhook-config", install_validating_name(r->a, r->v));
     add_flag(c, "--sidecar-image", o->image.ref);
+    add_flag(c, "--sidecar-order", o->sidecar_order);
     add_flag(c, "--pod-range", str_join(r->a, o->pod_ranges, S(",")));
     add_flag(c, "--service-range", str_join(r->a, o->service_ranges, S(",")));
     return c;

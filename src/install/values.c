@@ -7,6 +7,7 @@
 #define RANGES(m, n, d) FIELD(OSM, m, n, F_STRS, .flags = FIELD_CIDR, .doc = d)
 
 static const char *const pull_policies[] = {"Always", "IfNotPresent", "Never", NULL};
+static const char *const orders[] = {"auto", "native", "classic", NULL};
 static const char *const modes[] = {"Localhost", "PodIP", NULL};
 static const char *const providers[] = {"tresor", NULL};
 static const char *const envoy_levels[] = {"trace", "debug",    "info", "warning", "warn",
@@ -105,6 +106,11 @@ static const struct field osm_fields[] = {
     FIELD(OSM, image, "image", F_INLINE, .sub = &image_table, .doc = "The image."),
     FIELD(OSM, pull_secrets, "imagePullSecrets", F_JSON, .doc = "Secrets for pulling it."),
     FIELD(OSM, sidecar_image, "sidecarImage", F_STR, .doc = "Another image, with osm and envoy, for sidecars."),
+    FIELD(OSM, sidecar_order, "sidecarOrder", F_STR, .names = orders, .def = "auto",
+          .doc =
+              "How sidecars start before the pod's containers: native (an init container that stays, Kubernetes 1.29), "
+              "classic (the first container, which holds up the others), or auto: by the API server's version. "
+              "Nodes older than 1.29 under a newer server need classic."),
     FIELD(OSM, controller, "osmController", F_INLINE, .sub = &controller_table, .doc = "The control plane."),
     {.name = "injector", .type = F_INLINE, .sub = &injector_table, .doc = "Injection."},
     {.name = "validatorWebhook", .type = F_INLINE, .sub = &validator_table, .doc = "Validation."},

@@ -48,7 +48,7 @@ struct install_osm {
     struct install_gateway_secret gateway;
     bool debug_server, privileged_init, permissive, egress, single_mesh;
     struct str mesh, ns, webhook_prefix, validator_name;
-    struct str envoy_log_level, controller_log_level, local_proxy_mode, resync;
+    struct str envoy_log_level, controller_log_level, local_proxy_mode, resync, sidecar_order;
     int64_t max_connections;
     struct strs out_ranges_exclude, out_ranges_include, interfaces_exclude;
     struct ints out_ports_exclude, in_ports_exclude;

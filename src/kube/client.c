@@ -258,6 +258,7 @@ void kube_answer_of(const struct kube_request *r, const struct http_answer *h, j
     else
         read_body(out, owned, h, &why);
     out->is_ok = h->ok && h->status >= 200 && h->status < 300 && !why.is_set;
+    out->is_away = h->is_away || (h->ok && (h->status == 429 || h->status >= 500));
     if (out->is_ok) return;
     if (!h->ok)
         err_set(&out->err, "%s %.*s: %s", method_of(r), STR_FMT(path), why.text);

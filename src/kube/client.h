@@ -47,6 +47,7 @@ struct kube_request {
 struct kube_answer {
     int status;             /* HTTP; 0: no answer */
     bool is_ok;             /* 2xx, whole */
+    bool is_away;           /* the server was not reached, or says itself that it cannot now (429, 5xx) */
     struct str body;        /* as it came; empty with |data| */
     const json_t *json;     /* the body, when it is JSON; borrowed */
     struct str reason;      /* of a Status: "NotFound", "Conflict", "Expired"; empty when there is none. A 404 without

@@ -216,11 +216,17 @@ static void call_free(struct http_call *c)
     free(c);
 }
 
+static bool is_away(CURLcode code)
+{
+    return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
+           code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+}
+
 static void answer_of(struct http_call *c, CURLcode code, struct http_answer *out)
 {
     long status = 0;
     const char *type = NULL;
-    *out = (struct http_answer){.ok = code == CURLE_OK};
+    *out = (struct http_answer){.ok = code == CURLE_OK, .is_away = is_away(code)};
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_off_t wait_s = 0;

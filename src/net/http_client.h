@@ -38,7 +38,8 @@ struct http_call_options {
     void (*head)(void *data_arg, int status);
 };
 struct http_answer {
-    bool ok; /* there was an answer; else |err| */
+    bool ok;      /* there was an answer; else |err| */
+    bool is_away; /* there was none because the server could not be reached, or cut or delayed it: later there may be */
     int status;
     struct str body;
     struct str content_type;

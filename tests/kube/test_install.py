@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SOURCE, ends_with_us, eventually
+from conftest import is_shared, SOURCE, ends_with_us, eventually
 
 OSM = Path(os.environ.get("OSM_BUILD", SOURCE / "build-asan")) / "osm"
 SYSTEM = "osm-system"
@@ -59,7 +59,7 @@ class Controller:
 
 @pytest.fixture(scope="module")
 def installed(whole_cluster):
-    if os.environ.get("KUBECONFIG"):
+    if is_shared():
         pytest.skip("installs and uninstalls the mesh of the whole cluster")
     done = osm(whole_cluster, "install", "--image", "osm", "--no-wait")
     assert done.returncode == 0, done.stderr

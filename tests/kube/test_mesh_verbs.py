@@ -54,6 +54,17 @@ def test_a_mesh_of_the_archived_project_is_named_and_left_alone(cluster):
     cluster.kubectl("-n", ns, "delete", "deployment", "osm-controller")
 
 
+def test_a_namespace_that_is_being_deleted_is_waited_for(cluster):
+    ns = cluster.namespace("held")
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": ns, "finalizers": ["test.osm/held"]}}
+    cluster.apply(held)
+    cluster.kubectl("delete", "namespace", ns, "--wait=false")
+    said = one_line(osm(cluster, "install", "--image", IMAGE, "--osm-namespace", ns, "--mesh-name", "held", "--timeout", "1s"))
+    assert f"waited 1 s for namespace {ns}, which is being deleted, to be gone in vain" in said
+    cluster.kubectl("patch", "configmap", "m", "-n", ns, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    cluster.wait(f"namespace/{ns}", "delete")
+
+
 def old_definition(group, version, kind, plural):
     """As the archived project's: the same names, a schema that knows little, applied by kubectl."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -64,6 +75,7 @@ def old_definition(group, version, kind, plural):
 
 
 def test_definitions_of_the_archived_project_are_taken_over_with_their_objects(cluster):
+    cluster.needs_nodes()
     old = [old_definition("policy.openservicemesh.io", "v1alpha1", "Egress", "egresses"), old_definition("access.smi-spec.io", "v1alpha3", "TrafficTarget", "traffictargets")]
     names = [d["metadata"]["name"] for d in old]
     cluster.kubectl("delete", "crd", "--ignore-not-found", *names)

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import SOURCE, eventually, osm
+from conftest import is_shared, SOURCE, eventually, osm
 from town import OUTSIDE, OUTSIDE_NAME, Town, forwarded
 
 BOTH_MODES = pytest.mark.parametrize("is_permissive", [True, False], ids=["permissive", "smi"])
@@ -196,7 +196,7 @@ def test_statefulsets(town, client):
 @pytest.fixture(scope="module")
 def outside(everything, tmp_path_factory):
     """A server that is no part of the cluster: http at 80, https at 443, tcp at 9000."""
-    if os.environ.get("KUBECONFIG"):
+    if is_shared():
         pytest.skip("needs a server outside the cluster at an address of the tests' choice")
     pem = tmp_path_factory.mktemp("outside")
     subprocess.run(["ip", "addr", "add", f"{OUTSIDE}/32", "dev", "lo"], check=True)

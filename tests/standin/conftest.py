@@ -1,4 +1,5 @@
 """A controller before a stand-in API, and what one asks them."""
+import base64
 import http.client
 import json
 import os
@@ -6,6 +7,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -148,11 +150,11 @@ class Controller:
 
     def __init__(self, tmp, *args, env=None, program=OSM):
         Controller.count += 1
-        self.state, self.port = tmp / f"state{self.count}", free_port()
+        self.state, self.port, self.inject_port = tmp / f"state{self.count}", free_port(), free_port()
         self.log = open(tmp / f"controller{self.count}.log", "w+", errors="replace")
         self.process = subprocess.Popen(
             [program, "controller", "--state", self.state, "--address", "127.0.0.1", "--port", str(free_port()),
-             "--http-port", str(self.port), "--inject-port", str(free_port()), "--validate-port", str(free_port()), "--threads", "1", "-v", "debug", *args],
+             "--http-port", str(self.port), "--inject-port", str(self.inject_port), "--validate-port", str(free_port()), "--threads", "1", "-v", "debug", *args],
             stderr=self.log, env=dict(os.environ, **(env or {})))
 
     def text(self):
@@ -183,6 +185,21 @@ class Controller:
         try:
             c.request("GET", "/v1/status")
             return json.loads(c.getresponse().read())
+        finally:
+            c.close()
+
+    def inject(self, pod):
+        """The patch that the pod gets, as {path: value}."""
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "0c2f4dd0-0000-4000-8000-000000000001", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"}, "operation": "CREATE",
+            "namespace": pod["metadata"]["namespace"], "object": {"apiVersion": "v1", "kind": "Pod", **pod}}}
+        c = http.client.HTTPSConnection("127.0.0.1", self.inject_port, timeout=20, context=ssl._create_unverified_context())
+        try:
+            c.request("POST", "/mutate-pod-creation", json.dumps(review), {"content-type": "application/json"})
+            response = json.loads(c.getresponse().read())["response"]
+            assert response["allowed"], response
+            return {o["path"]: o["value"] for o in json.loads(base64.b64decode(response["patch"]))}
         finally:
             c.close()
 

@@ -21,7 +21,7 @@ import h2.connection
 import h2.events
 
 # What a controller writes; kept, and not counted among the requests that tests look at.
-WRITTEN = re.compile(r"/(secrets|configmaps|leases|mutatingwebhookconfigurations|validatingwebhookconfigurations)(/|$)")
+WRITTEN = re.compile(r"/(secrets|configmaps|leases|mutatingwebhookconfigurations|validatingwebhookconfigurations)(/|$)|/status$")
 Fault = namedtuple("Fault", "prefix does watch times")
 
 
@@ -189,6 +189,7 @@ class StandIn:
         self.tls, self.version, self.port = tls, version, 0
         self.collections, self.faults, self.requests, self.h2 = {}, [], [], set()
         self.written = {}  # path: object
+        self.on_lease = None  # called after a lease was read
         self.lock = threading.RLock()
         self.changed = asyncio.Event()
         self.streams_lists = True
@@ -374,7 +375,7 @@ class StandIn:
     def fault_of(self, x):
         with self.lock:
             x.time = time.monotonic()
-            if not WRITTEN.search(x.path):
+            if x.path.endswith("/status") or not WRITTEN.search(x.path):
                 self.requests.append(x)
             for f in self.faults:
                 if x.path.startswith(f.prefix) and f.watch in (None, x.is_watch) and f.times[0] > 0:
@@ -406,6 +407,8 @@ class StandIn:
             old = self.written.get(path)
             if x.method == "POST" and old:
                 code, answer = 409, status(409, "AlreadyExists")
+            elif x.method == "PUT" and old and body["metadata"].get("resourceVersion") != old["metadata"]["resourceVersion"]:
+                code, answer = 409, status(409, "Conflict")
             elif not old and x.method in ("GET", "PUT", "DELETE"):
                 code, answer = 404, status(404, "NotFound")
             elif x.method == "DELETE":
@@ -418,6 +421,8 @@ class StandIn:
                 answer["metadata"] = {**answer["metadata"], "resourceVersion": str(self.version)}
                 code, self.written[path] = 200 if old else 201, answer
         await x.answer(code, answer)
+        if x.method == "GET" and "/leases/" in x.path and self.on_lease:
+            self.on_lease()
 
     async def list(self, x, c):
         with self.lock:

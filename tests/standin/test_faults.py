@@ -134,6 +134,32 @@ def test_08_a_server_that_is_away_changes_nothing_and_is_resumed(api, controller
     eventually(lambda: c.metric("osm_kube_watch_live", kind="Pod") == 1)
 
 
+def test_08_a_server_that_is_away_when_the_controller_starts_is_waited_for(api, controller):
+    api.put(PODS, pod("one"))
+    api.stop()
+    c = controller()
+    eventually(lambda: c.get("/health/ready")[0] == 503)
+    assert c.get("/health/alive")[0] == 200
+    assert "the Kubernetes API is away" in c.get("/health/ready")[1] and "connect" in c.get("/health/ready")[1]
+    api.start()
+    c.ready()
+    assert "one" in c.pods()
+
+
+def test_08_a_controller_that_waits_for_its_server_ends_as_told(api, controller):
+    api.stop()
+    c = controller()
+    eventually(lambda: c.get("/health/ready")[0] == 503)
+    c.end()
+
+
+def test_08_a_server_that_cannot_answer_yet_is_waited_for(api, controller):
+    api.fault("/version", refuse(503, "ServiceUnavailable"), times=2)
+    api.put(PODS, pod("one"))
+    c = controller().ready()
+    assert "one" in c.pods() and c.text().count("the Kubernetes API is away") == 2
+
+
 def test_08_a_server_that_tells_nothing_when_the_controller_starts(api, controller):
     for path in (PODS, SERVICES, NAMESPACES, SLICES):
         api.fault(path, cut, watch=True, times=2)

@@ -189,11 +189,12 @@ class Proxy(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_proxy_is_used(tmp_path):
+def test_a_proxy_is_used(controller):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     proxy = {"proxy-url": f"http://127.0.0.1:{server.server_address[1]}"}
-    assert "503" in refusal(tmp_path, kubeconfig("https://api.example:6443", **proxy))
+    c = controller(config=kubeconfig("https://api.example:6443", **proxy))
+    eventually(lambda: "503" in c.get("/health/ready")[1])
     assert "api.example:6443" in Proxy.seen
     server.shutdown()
 

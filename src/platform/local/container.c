@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,9 +282,16 @@ static void stop_command(pid_t *pid)
     *pid = 0;
 }
 
+static void forget_entry(struct container *c)
+{
+    if (c->entered) event_free(c->entered);
+    c->entered = NULL;
+}
+
 /* What a hook still says is meant for the container that has ended. */
 static void stop_hooks(struct container *c)
 {
+    forget_entry(c);
     stop_command(&c->hook);
     stop_command(&c->post_start);
     http_call_cancel(c->hook_call);
@@ -382,6 +390,7 @@ static struct http_call *call_hook(struct container *c, const json_t *get,
 /* A postStart hook that fails ends the container, which its restart policy then judges. */
 static void post_start_over(struct container *c, bool ok)
 {
+    pod_touch(c->pod);
     if (ok || c->phase != CONTAINER_RUNNING) return;
     log_warn("pod %.*s: container %.*s: its postStart hook failed, so it is ended", STR_FMT(c->pod->key),
              STR_FMT(c->name));
@@ -402,13 +411,31 @@ static void on_post_start_answer(void *arg, const struct http_answer *answer)
     post_start_over(c, answer->ok && answer->status < 400);
 }
 
-static void post_start(struct container *c)
+bool container_is_starting(const struct container *c) { return c->entered || c->post_start || c->post_start_call; }
+
+/* The status pipe is closed when the program begins, and has text in it when it cannot. */
+static void on_entered(evutil_socket_t fd, short what, void *arg)
 {
+    (void)what;
+    struct container *c = arg;
+    int waiting = 0;
+    forget_entry(c);
+    if (ioctl(fd, FIONREAD, &waiting) < 0 || waiting > 0) return;
     const json_t *hook = doc_at(c->spec, "lifecycle.postStart"), *get = doc_at(hook, "httpGet");
     if (get)
         c->post_start_call = call_hook(c, get, on_post_start_answer);
     else if ((c->post_start = run_hook(c, hook)))
         reaper_watch(c->post_start, on_post_start_end, c);
+    else
+        pod_touch(c->pod);
+}
+
+/* Not before the program runs: who joins a container sooner finds another root. */
+static void post_start(struct container *c)
+{
+    if (!doc_at(c->spec, "lifecycle.postStart")) return;
+    c->entered = event_new(c->pod->host->base, c->process.status, EV_READ, on_entered, c);
+    event_add(c->entered, NULL);
 }
 
 static bool wait_again(struct container *c, const char *reason, const char *message)

@@ -226,6 +226,7 @@ static void run(struct pod *p)
     for (each(c, p->containers)) {
         if (c->role != ROLE_INIT) container_start(c);
         if (c->role != ROLE_APP) continue;
+        if (container_is_starting(c)) return;
         apps++;
         done += c->phase == CONTAINER_DONE;
         failed += c->phase == CONTAINER_DONE && c->exit_code != 0;

@@ -22,8 +22,9 @@ struct container {
     pid_t hook, post_start; /* running commands of preStop and postStart */
     struct http_call *hook_call, *post_start_call;
     struct probe *probes[PROBE_KINDS];
-    struct event *due;  /* restart back-off */
-    struct event *kill; /* grace is over */
+    struct event *entered; /* waits for its program to run, which its postStart hook joins */
+    struct event *due;     /* restart back-off */
+    struct event *kill;    /* grace is over */
     bool is_due;
     int restarts, backoff_s;
     int64_t started_mono;            /* ns */
@@ -69,6 +70,8 @@ void container_release(struct container *c);
 void container_start(struct container *c);
 /* preStop and SIGTERM, SIGKILL after |grace_s|. Not running: nothing. */
 void container_stop(struct container *c, int64_t grace_s);
+/* Its postStart hook is not over: the next container waits for it. */
+bool container_is_starting(const struct container *c);
 /* Sidecar or capture step. */
 bool container_is_ours(const struct container *c);
 /* Numeric users and groups, environment and so on of |c| for another process in it. */

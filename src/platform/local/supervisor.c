@@ -209,11 +209,17 @@ static void say_ready(struct supervisor *s)
     say(s, s->opt->dir ? "READY" : str_fmt(a, "node %s is ready; Ctrl-C ends it", s->opt->local->node).p);
 }
 
+/* Verbs ask it as soon as the mesh is said to be up. */
+static bool controller_is_there(const struct supervisor *s)
+{
+    return !s->opt->dir || access(s->opt->state->api, F_OK) == 0;
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct supervisor *s = arg;
-    if (!cluster_is_up(s->cluster))
+    if (!cluster_is_up(s->cluster) || !controller_is_there(s))
         event_add(s->ready, &(struct timeval){.tv_usec = 5000});
     else
         say_ready(s);

@@ -2,6 +2,7 @@
 #include "../net/pki.h"
 #include "reviews.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "admit/admit.h"
@@ -164,19 +165,21 @@ static void on_answer(void *arg, const struct http_answer *x)
     if (--c->open == 0) event_base_loopbreak(c->base);
 }
 
-static void hundreds_at_once_are_all_answered(void **state)
+static void a_thousand_at_once_are_all_answered(void **state)
 {
+    struct rlimit files = {4096, 4096}; /* both ends are here */
+    setrlimit(RLIMIT_NOFILE, &files);
     struct state *s = *state;
     struct err err = {0};
-    struct crowd c = {.base = loop_base_new(&err), .open = 300};
+    struct crowd c = {.base = loop_base_new(&err), .open = 1000};
     struct http_client *client = http_client_new(c.base, &err);
     open_for_pods(s);
     struct http_call_options o =
         call(s, &s->pki, "injector", admit_server_inject_port(s->server), "/mutate-pod-creation", a_pod(s));
     o.timeout_ms = o.connect_timeout_ms = 100 * 1000;
-    for (size_t i = 0; i < 300; i++) http_call_start(client, &o, on_answer, &c);
+    for (size_t i = 0; i < 1000; i++) http_call_start(client, &o, on_answer, &c);
     event_base_dispatch(c.base);
-    assert_int_equal(c.good, 300);
+    assert_int_equal(c.good, 1000);
     http_client_free(client);
     event_base_free(c.base);
 }
@@ -201,7 +204,7 @@ int main(void)
         TEST(objects_are_validated_on_their_own_port),
         TEST(a_renewed_certificate_serves_new_connections),
         TEST(what_is_too_large_or_plain_is_refused),
-        TEST(hundreds_at_once_are_all_answered),
+        TEST(a_thousand_at_once_are_all_answered),
         TEST(a_port_that_is_taken_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,6 +176,7 @@ static void settings_of(struct golden *g)
         .drain = text_of(s, "drain", STR_NULL),
         .generation = text_of(s, "generation", S("1")),
         .local_proxy_mode = text_of(s, "localProxyMode", STR_NULL),
+        .is_classic = json_is_true(json_object_get(s, "classic")),
         .privileged_init = json_is_true(json_object_get(s, "privilegedInit")),
         .resources = json_object_get(s, "resources"),
         .outbound_ports = ints_of(g->a, json_object_get(s, "outboundPorts")),
