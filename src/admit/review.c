@@ -4,31 +4,12 @@
 #include <stdlib.h>
 
 #include "base/base64.h"
+#include "base/json.h"
 
 enum { MAX_WARNINGS = 16, MAX_WARNING = 256, DENIED = 403 };
 #define API_VERSION "admission.k8s.io/v1"
 
 /* ---- in -------------------------------------------------------------------------------------------------- */
-
-/* Before the parser, which recurses, sees it. */
-static bool is_too_deep(struct str text)
-{
-    size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '['))
-            depth++;
-        else if (!in_string && (c == '}' || c == ']') && depth)
-            depth--;
-        if (depth > ADMIT_MAX_DEPTH) return true;
-    }
-    return false;
-}
 
 static struct str text_of(const json_t *object, const char *key)
 {
@@ -74,15 +55,13 @@ static bool read_request(const json_t *doc, struct admit_request *out, struct er
     return true;
 }
 
-static json_t *parse(struct str body, struct err *err)
+/* What injection does not look at, which is most of a pod. */
+static const char *const unread[] = {"env", "envFrom", "args", "resources", "volumeMounts", "managedFields", NULL};
+
+static json_t *parse(enum admit_hook hook, struct str body, struct err *err)
 {
-    json_error_t at;
-    if (is_too_deep(body)) {
-        err_set(err, "the AdmissionReview is nested deeper than %d levels", ADMIT_MAX_DEPTH);
-        return NULL;
-    }
-    json_t *doc = json_loadb(body.p ? body.p : "", body.n, 0, &at);
-    if (!doc) err_set(err, "the body is not JSON: line %d, column %d: %s", at.line, at.column, at.text);
+    json_t *doc = json_read(body, ADMIT_MAX_DEPTH, hook == ADMIT_MUTATE ? unread : NULL, err);
+    if (!doc) err_wrap(err, "the AdmissionReview");
     return doc;
 }
 
@@ -159,7 +138,7 @@ int admit_review(const struct admit_world *w, enum admit_hook hook, struct str b
     struct admit_answer x = {.allowed = true};
     *kind = STR_NULL;
     *allowed = false;
-    json_t *doc = parse(body, &err);
+    json_t *doc = parse(hook, body, &err);
     bool good = doc && read_request(doc, &r, &err);
     if (good) {
         (hook == ADMIT_MUTATE ? admit_mutate : admit_validate)(w, &r, a, &x);

@@ -9,6 +9,7 @@ enum { PAUSE_FIRST_MS = 500, PAUSE_MAX_MS = 10000, ASK_MS = 10000, NATIVE_MINOR 
 /* The question that is open, or the pause before the next one. */
 struct asking {
     struct kube_access *k;
+    struct kube_call *call;
     bool is_over, is_away;
     struct str said; /* why it is away */
     int64_t minor;   /* of Kubernetes 1.x; 0: not told */
@@ -41,6 +42,7 @@ static int64_t minor_of(const json_t *version)
 static void on_version(void *arg, const struct kube_answer *answer)
 {
     struct asking *q = arg;
+    q->call = NULL;
     q->is_over = true;
     q->is_away = answer->is_away;
     if (q->is_away) q->said = str_dup(q->k->arena, err_str(&answer->err));
@@ -66,10 +68,10 @@ static bool until_over(struct asking *q, struct event_base *base)
 static bool ask(struct asking *q, struct event_base *base)
 {
     struct kube_request r = {.path = "/version", .timeout_ms = ASK_MS, .no_retry = true};
-    struct kube_call *call = kube_call_start(q->k->client, &r, on_version, q);
-    if (until_over(q, base)) return true;
-    kube_call_cancel(call);
-    return false;
+    q->call = kube_call_start(q->k->client, &r, on_version, q);
+    bool ok = until_over(q, base);
+    kube_call_cancel(q->call);
+    return ok;
 }
 
 static bool pause_ms(struct asking *q, struct event_base *base, int64_t ms)
