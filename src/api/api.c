@@ -129,7 +129,7 @@ struct api *api_new(const struct api_options *opt, struct err *err)
 {
     struct api *api = xcalloc(1, sizeof *api);
     api->opt = *opt;
-    api->debug = debug_new(&(struct debug_options){opt->base, opt->sheet, opt->store, opt->xds});
+    api->debug = debug_new(&(struct debug_options){opt->base, opt->sheet, opt->store, opt->xds, opt->roots});
     api->edges = edges_new(opt->base, err);
     if (api->edges)
         api->verbs = http_server_new(

@@ -27,6 +27,7 @@ struct api_options {
     struct sheet *sheet;
     struct store *store;
     struct xds_server *xds;
+    struct str roots; /* PEM, of the mesh's certificates; borrowed */
     /* Reads what waits to be read, computes and publishes it: answers never lag behind a saved file. */
     void (*settle)(void *arg);
     uint64_t (*revision)(void *arg);

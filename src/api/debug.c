@@ -5,6 +5,7 @@
 #include "api/report.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "identity/cert.h"
 #include "kinds/mesh_config.h"
 #include "mesh/platform.h"
 #include "net/http_server.h"
@@ -114,12 +115,36 @@ static json_t *accepted(const struct debug *d, const struct xds_status *st)
     return json_pack("{s:I, s:o}", "revision", (json_int_t)st->revision, "proxies", all);
 }
 
+static json_t *root(struct arena *a, struct str pem)
+{
+    struct err err = {0};
+    struct cert_info c;
+    if (!cert_inspect(a, pem, &c, &err)) return json_pack("{s:s}", "error", err.text);
+    return json_pack("{s:o, s:o, s:o, s:o}", "commonName", text(c.cn), "serial", text(c.serial), "notBefore",
+                     text(time_text(a, c.not_before)), "notAfter", text(time_text(a, c.not_after)));
+}
+
+static json_t *certificates(const struct debug *d, const struct xds_status *st)
+{
+    struct arena *a SCOPED_ARENA = arena_new();
+    struct err ignored = {0};
+    struct strs pems = {0};
+    json_t *roots = json_array(), *all = json_array();
+    if (cert_split(a, d->opt.roots, &pems, &ignored))
+        for (each(pem, pems)) json_array_append_new(roots, root(a, *pem));
+    for (each(p, st->proxies))
+        json_array_append_new(all, json_pack("{s:o, s:o, s:o}", "pod", text(p->title), "identity", text(p->spiffe_id),
+                                             "notAfter", text(time_text(a, p->ends_s))));
+    return json_pack("{s:o, s:o}", "roots", roots, "proxies", all);
+}
+
 static json_t *namespaces(const struct debug *d, const struct xds_status *st)
 {
     return report_namespaces(&(struct report_input){.sheet = d->opt.sheet, .store = d->opt.store, .xds = st});
 }
 
 static void get_proxies(struct http_exchange *x) { ask(x, proxies); }
+static void get_certs(struct http_exchange *x) { ask(x, certificates); }
 static void get_xds(struct http_exchange *x) { ask(x, accepted); }
 static void get_namespaces(struct http_exchange *x) { ask(x, namespaces); }
 
@@ -128,6 +153,7 @@ static void get_namespaces(struct http_exchange *x) { ask(x, namespaces); }
 static void get_index(struct http_exchange *x);
 static const struct http_route routes[] = {
     {"GET", "/debug", get_index},
+    {"GET", "/debug/certs", get_certs},
     {"GET", "/debug/config", get_config},
     {"GET", "/debug/feature-flags", get_flags},
     {"GET", "/debug/namespaces", get_namespaces},

@@ -14,6 +14,7 @@ struct debug_options {
     const struct sheet *sheet;
     const struct store *store;
     struct xds_server *xds;
+    struct str roots; /* PEM; borrowed */
 };
 struct debug *debug_new(const struct debug_options *opt);
 /* Starts or ends the server; a port that is taken is logged, and tried again with the next call. */

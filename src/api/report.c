@@ -245,10 +245,11 @@ json_t *report_json(const struct report_input *in)
     map_release(&n.proxies);
     bool published = in->xds->revision >= in->revision, accepted = n.accepted == n.expected && published;
     return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o}", "ready",
-                     accepted && n.unready == 0, "accepted", accepted, "published", published, "revision", (json_int_t)in->revision, "mesh",
-                     mesh_json(in), "objects", objects_json(in), "proxies", "expected", (json_int_t)n.expected,
-                     "connected", (json_int_t)n.connected, "accepted", (json_int_t)n.accepted, "pods", pods, "policies",
-                     policies_json(in), "diagnostics", diagnostics_json(in), "changes", changes_json(in));
+                     accepted && n.unready == 0, "accepted", accepted, "published", published, "revision",
+                     (json_int_t)in->revision, "mesh", mesh_json(in), "objects", objects_json(in), "proxies",
+                     "expected", (json_int_t)n.expected, "connected", (json_int_t)n.connected, "accepted",
+                     (json_int_t)n.accepted, "pods", pods, "policies", policies_json(in), "diagnostics",
+                     diagnostics_json(in), "changes", changes_json(in));
 }
 
 static json_t *namespace_json(const struct report_input *in, struct str name, struct strs pods)

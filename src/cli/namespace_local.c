@@ -36,6 +36,12 @@ static struct str mesh_of(struct arena *a, struct str text, struct str name)
     return STR_NULL;
 }
 
+static bool is_mesh_here(const struct ns_call *c, struct err *err)
+{
+    return str_is(str_of(c->mesh), NAME_MESH) ||
+           err_set(err, "the mesh on this machine is \"" NAME_MESH "\", not \"%s\"", c->mesh);
+}
+
 static bool find(struct ns_call *c, struct str name, struct declared *out, struct err *err)
 {
     const char *dir = local_folder(c->a, err);
@@ -43,6 +49,7 @@ static bool find(struct ns_call *c, struct str name, struct declared *out, struc
     if (!is_dns_label(name)) return err_set(err, "'%.*s' is not a name for a namespace", STR_FMT(name));
     const struct manifest *m =
         manifest_defining(manifests_below(dir, c->a), str_fmt(c->a, "Namespace %.*s", STR_FMT(name)));
+    if (!m && !is_mesh_here(c, err)) return false;
     *out = (struct declared){.path = m ? m->path : str_fmt(c->a, "%s/namespace-%.*s.yaml", dir, STR_FMT(name)).p,
                              .text = m ? m->text : declaration(c->a, c->mesh, name)};
     out->mesh = mesh_of(c->a, out->text, name);
@@ -71,7 +78,9 @@ bool local_ns_add(struct ns_call *c, struct str name, struct err *err)
                                     {"annotations", ANNOTATION_INJECT, c->no_injection ? "disabled" : "enabled"}};
     if (str_is(name, NAME_SYSTEM_NAMESPACE))
         return err_set(err, "namespace %.*s has a control plane and cannot be in a mesh", STR_FMT(name));
-    if (!find(c, name, &d, err) || is_others(c, &d, name, err) || !write(c, &d, name, edits, 2, err)) return false;
+    if (!is_mesh_here(c, err) || !find(c, name, &d, err) || is_others(c, &d, name, err) ||
+        !write(c, &d, name, edits, 2, err))
+        return false;
     printf("Namespace [%.*s] successfully added to mesh [%s] in %s\n", STR_FMT(name), c->mesh, d.path);
     return true;
 }

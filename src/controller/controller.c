@@ -141,6 +141,7 @@ static bool start_api(struct controller *c, struct err *err)
                                            .sheet = c->sheet,
                                            .store = c->store,
                                            .xds = c->xds,
+                                           .roots = issuer_roots(certificates_issuer(c->certificates)),
                                            .settle = settle,
                                            .source = sources_for_api(c->sources),
                                            .revision = revision,

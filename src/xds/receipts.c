@@ -159,7 +159,8 @@ void server_status_fill(struct shard *d, struct arena *a, struct xds_status *st)
                                              .envoy = refusals_version_text(d, s->envoy, a),
                                              .accepted = push_accepted(s),
                                              .resources = track_held(s),
-                                             .connected_s = s->connected_s}));
+                                             .connected_s = s->connected_s,
+                                             .ends_s = s->peer->ends}));
     }
     st->streams = st->proxies.n;
     refusals_fill(d, a, st);

@@ -64,7 +64,8 @@ uint16_t xds_server_port(const struct xds_server *s);
 /* A new certificate for new connections. */
 void xds_server_set_tls(struct xds_server *s, SSL_CTX *tls);
 void xds_server_set_max_streams(struct xds_server *s, int n);
-/* Moves those away that are connected: each gets its GOAWAY at a random time within |over_ns|. New streams are served. */
+/* Moves those away that are connected: each gets its GOAWAY at a random time within |over_ns|. New streams are served.
+ */
 void xds_server_drain(struct xds_server *s, int64_t over_ns);
 
 /* ---- publishing (owner thread) ---- */
@@ -111,6 +112,7 @@ struct xds_proxy_status {
     uint64_t accepted;   /* every change up to this revision is accepted, or refused and recorded */
     uint64_t resources;  /* it holds now */
     int64_t connected_s; /* unix */
+    int64_t ends_s;      /* of its certificate, unix */
 };
 /* A revision, and the streams that had to be sent something because of it. Streams that end are not counted. */
 struct xds_change_status {

@@ -77,4 +77,5 @@ def test_what_cannot_be_changed_is_named_with_its_line(mesh):
     assert (mesh.dir / "flow.yaml").read_text() == FLOW
     assert "not a name" in osm(mesh, "namespace", "add", "No_Good", code=1)
     assert "control plane" in osm(mesh, "namespace", "add", "osm-system", code=1)
+    assert 'the mesh on this machine is "osm", not "two"' in osm(mesh, "namespace", "add", "shop", "--mesh-name", "two", code=1)
     assert 'in the mesh "osm", not in "two"' in osm(mesh, "namespace", "remove", "new", "--mesh-name", "two", code=1)

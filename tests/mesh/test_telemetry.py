@@ -195,6 +195,10 @@ def test_the_debug_server_is_switched_live(world):
     pods = {p["pod"]: p for p in answers["proxy"]}
     assert pods["a/client"]["identity"].endswith("/ns/a/sa/client") and pods["a/client"]["envoy"] == "1.40.0"
     assert all(p["accepted"] == answers["xds"]["revision"] for p in answers["xds"]["proxies"] if p["pod"] in ("a/client", "d/peer"))
+    certs = answers["certs"]
+    assert [r["commonName"] for r in certs["roots"]] and all(r["notAfter"] > r["notBefore"] for r in certs["roots"])
+    ends = {p["pod"]: p["notAfter"] for p in certs["proxies"]}
+    assert ends["a/client"] < certs["roots"][0]["notAfter"] and "PRIVATE" not in json.dumps(certs)
     assert {"a", "d"} <= {n["name"] for n in answers["namespaces"]}
     log = lambda: (world.mesh.state / "logs" / "controller.log").read_text()
     assert "is computed" in log(), "the log level holds, too"

@@ -1,4 +1,6 @@
-"""Who writes to the API, when leases are lost, stolen and doubled, and when the clock jumps: faults 22, 26 and 27."""
+"""Who writes to the API and how: when leases are lost, stolen and doubled, and when the clock jumps (faults 22, 26 and 27);
+how many writes there are."""
+import asyncio
 import glob
 import json
 import time
@@ -7,10 +9,11 @@ from datetime import datetime
 import pytest
 
 from conftest import CONFIG, PODS, TARGETS, add_mesh_kinds, eventually, mesh_config, pod, steady, target
-from standin import hang
+from standin import hang, refuse
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/osm-system/leases/osm-controller"
-STATUS = "/apis/access.smi-spec.io/v1alpha3/namespaces/shop/traffictargets/t/status"
+TARGETS_IN_SHOP = "/apis/access.smi-spec.io/v1alpha3/namespaces/shop/traffictargets/"
+STATUS = TARGETS_IN_SHOP + "t/status"
 LEADS, FOLLOWS = "this controller writes to the API now", "another controller writes to the API now"
 
 
@@ -103,3 +106,43 @@ def test_22_a_clock_that_jumps_an_hour_and_back(judged, controller, tmp_path):
         assert abs(renewed - time.time() - hours * 3600) < 60, "the controller's clock has jumped"
         assert c.is_ready() and FOLLOWS not in c.text()
     assert not any("cannot be followed" in p for p in c.problems())
+
+
+def test_statuses_are_written_a_few_at_once_and_only_when_they_change(api, controller):
+    add_mesh_kinds(api)
+    api.put(CONFIG, mesh_config(False))
+    for i in range(100):
+        api.put(TARGETS, target(f"t{i}"))
+    open_now, most = [0], [0]
+
+    async def slowly(x, _server):
+        if x.method != "PATCH":
+            return False
+        open_now[0] += 1
+        most[0] = max(most[0], open_now[0])
+        await asyncio.sleep(0.02)
+        open_now[0] -= 1
+        return False
+    api.fault(TARGETS_IN_SHOP, slowly, times=10000)
+    patched = lambda since=0: [r.path for r in api.requests[since:] if r.method == "PATCH" and r.path.startswith(TARGETS_IN_SHOP)]
+    c = controller().ready()
+    eventually(lambda: len(set(patched())) == 100)
+    eventually(lambda: open_now[0] == 0)
+    assert 2 <= most[0] <= 8 and len(patched()) == 100, "each once"
+    mark = api.mark()
+    api.put(PODS, pod("other"))
+    eventually(lambda: "other" in c.pods())
+    steady(lambda: not patched(mark))
+    api.put(TARGETS, target("t7", destination={"kind": "ServiceAccount", "name": "default", "namespace": "elsewhere"}))
+    eventually(lambda: patched(mark))
+    steady(lambda: len(patched(mark)) == 1)
+
+
+def test_a_status_that_is_refused_is_tried_again_with_growing_pauses(judged, controller):
+    judged.fault(STATUS, refuse(500, "InternalError"), times=3)
+    controller().ready()
+    eventually(lambda: len(writes(judged)) == 4)
+    at = [r.time for r in writes(judged)]
+    pauses = [b - a for a, b in zip(at, at[1:])]
+    assert pauses[0] >= 0.4 and pauses[1] > pauses[0] and pauses[2] > pauses[1]
+    steady(lambda: len(writes(judged)) == 4)
