@@ -19,6 +19,16 @@ import (
 
 type objects map[string]map[string]any
 
+// What `osm mesh upgrade` goes by: a release remembers its values itself.
+const remembered = "openservicemesh.io/install-values"
+
+func forget(meta map[string]any, annotation string) {
+	all, _ := meta["annotations"].(map[string]any)
+	if delete(all, annotation); len(all) == 0 {
+		delete(meta, "annotations")
+	}
+}
+
 // add takes the documents of one text; a namespace is what `helm install --create-namespace` makes.
 func (o objects) add(text string) error {
 	for _, doc := range strings.Split("\n"+text, "\n---") {
@@ -30,6 +40,7 @@ func (o objects) add(text string) error {
 			continue
 		}
 		meta := v["metadata"].(map[string]any)
+		forget(meta, remembered)
 		o[fmt.Sprintf("%v %v/%v", v["kind"], meta["namespace"], meta["name"])] = v
 	}
 	return nil
