@@ -2,6 +2,7 @@
  * read into and written from the server's own, and only what the socket refuses is kept. */
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -21,6 +22,7 @@ enum {
     WRITE_SIZE = 64 << 10,
     BURST = 16, /* reads or writes before others get their turn */
     MAX_CONNECTIONS = 65536,
+    MANY = 256, /* connections that came at once: their handshakes and first responses leave the heap full of holes */
     MAX_SHAKING = 64, /* handshakes under way; further ones wait in the order in which their first bytes came */
 };
 static const int64_t second = 1000000000;
@@ -52,6 +54,7 @@ struct h2_server {
     struct h2_grpc grpc;
     struct conn *conns;
     size_t n, shaking;
+    size_t opened;                       /* since the heap was last trimmed */
     struct conn *waiting, **waiting_end; /* their first bytes are there; for their handshake */
     struct buf out;
     char in[READ_SIZE];
@@ -348,6 +351,7 @@ void h2_server_adopt(struct h2_server *s, int fd)
     if (c->next) c->next->prev = c;
     s->conns = c;
     s->n++;
+    s->opened++;
     if (!c->ssl) on_readable(fd, EV_READ, c);
 }
 
@@ -417,10 +421,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct h2_server *s = arg;
     int64_t now = clock_mono_ns(), unix_now = clock_unix_s();
+    bool is_busy = false;
     for (struct conn *c = s->conns, *next; c; c = next) {
         next = c->next;
+        is_busy = is_busy || !c->session || c->blocked;
         check(c, now, unix_now);
     }
+    if (is_busy || s->opened < MANY) return;
+    malloc_trim(0);
+    s->opened = 0;
 }
 
 /* ---- the server ---- */
