@@ -11,12 +11,6 @@ enum { MAX_WARNINGS = 16, MAX_WARNING = 256, DENIED = 403 };
 
 /* ---- in -------------------------------------------------------------------------------------------------- */
 
-static struct str text_of(const json_t *object, const char *key)
-{
-    const json_t *v = json_object_get(object, key);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
-}
-
 /* It is echoed, and becomes the value of a label. */
 static bool is_uuid(struct str s)
 {
@@ -37,16 +31,16 @@ static const json_t *object_at(const json_t *of, const char *key)
 static bool read_request(const json_t *doc, struct admit_request *out, struct err *err)
 {
     const json_t *r = object_at(doc, "request"), *kind = object_at(r, "kind");
-    if (!str_is(text_of(doc, "kind"), "AdmissionReview") || !str_is(text_of(doc, "apiVersion"), API_VERSION))
+    if (!str_is(json_text(doc, "kind"), "AdmissionReview") || !str_is(json_text(doc, "apiVersion"), API_VERSION))
         return err_set(err, "the body is no AdmissionReview of " API_VERSION);
     if (!r || !kind) return err_set(err, "the AdmissionReview has no request, or its request has no kind");
-    *out = (struct admit_request){.uid = text_of(r, "uid"),
-                                  .operation = text_of(r, "operation"),
-                                  .ns = text_of(r, "namespace"),
-                                  .name = text_of(r, "name"),
-                                  .group = text_of(kind, "group"),
-                                  .version = text_of(kind, "version"),
-                                  .kind = text_of(kind, "kind"),
+    *out = (struct admit_request){.uid = json_text(r, "uid"),
+                                  .operation = json_text(r, "operation"),
+                                  .ns = json_text(r, "namespace"),
+                                  .name = json_text(r, "name"),
+                                  .group = json_text(kind, "group"),
+                                  .version = json_text(kind, "version"),
+                                  .kind = json_text(kind, "kind"),
                                   .object = object_at(r, "object"),
                                   .old = object_at(r, "oldObject")};
     if (!is_uuid(out->uid)) return err_set(err, "request.uid of the AdmissionReview is not a UUID");

@@ -8,6 +8,7 @@
 #include "agent/sds.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/names.h"
@@ -94,12 +95,6 @@ static bool roots_to_trust(struct enroll *e, struct arena *a, struct str *out, s
     err_clear(err);
     *out = str_fmt(a, "%.*s\n%.*s", STR_FMT(buf_view(&file)), STR_FMT(buf_view(&e->bundle)));
     return true;
-}
-
-static struct str json_text(const json_t *j, const char *name)
-{
-    const json_t *v = json_object_get(j, name);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
 }
 
 static const char *url(struct arena *a, const char *path)

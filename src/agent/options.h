@@ -15,7 +15,7 @@ struct agent_options {
     int64_t bundle_every_s;          /* between questions for the roots that the controller does not hold */
     struct str uid, pod, ns, ip, sa; /* of the pod */
     struct str workload_kind, workload_name;
-    struct str zone; /* where the pod is; may be empty */
+    struct str zone;    /* where the pod is; may be empty */
     const char *listen; /* for probes and metrics: "0.0.0.0", "::" for an IPv6 pod */
 };
 /* Parses; prints help and errors itself. False: leave with |*code|. Strings are argv's and the environment's. */

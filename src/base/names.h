@@ -14,8 +14,8 @@ enum {
     PORT_STARTUP = 15903,
     PORT_HEALTHCHECK = 15904,    /* agent: HTTP to TCP and gRPC probe bridge */
     PORT_CONTROLLER_HTTP = 9091, /* /health/ready /health/alive /healthz /metrics /version */
-    PORT_DEBUG = 9092, /* controller, 127.0.0.1: /debug, while the MeshConfig asks for it */
-    PORT_VERBS = 9094, /* controller that is a pod, 127.0.0.1: what verbs ask, by port-forward */
+    PORT_DEBUG = 9092,           /* controller, 127.0.0.1: /debug, while the MeshConfig asks for it */
+    PORT_VERBS = 9094,           /* controller that is a pod, 127.0.0.1: what verbs ask, by port-forward */
     PORT_INJECTOR = 9090,
     PORT_VALIDATOR = 9093,
 };

@@ -1,5 +1,6 @@
 #include "base/node.h"
 
+#include "base/json.h"
 #include "base/json_jansson.h"
 
 #include <stdlib.h>
@@ -18,6 +19,12 @@ struct str node_get_str(const struct node *n, struct str key)
 {
     const struct node *v = node_get(n, key);
     return v && v->type == NODE_STR ? v->text : STR_NULL;
+}
+
+struct str json_text(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
 }
 
 static json_t *text_to_json(struct str s)

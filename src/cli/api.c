@@ -39,12 +39,6 @@ json_t *api_get(const char *path, struct err *err)
     return read_answer(&answer, err);
 }
 
-struct str json_text(const json_t *o, const char *name)
-{
-    const json_t *v = json_object_get(o, name);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
-}
-
 int64_t json_number(const json_t *o, const char *name) { return json_integer_value(json_object_get(o, name)); }
 
 bool json_flag(const json_t *o, const char *name) { return json_is_true(json_object_get(o, name)); }

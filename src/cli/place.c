@@ -33,14 +33,18 @@ struct controllers {
 
 /* ---- finding them ---- */
 
-static bool is_ready(const json_t *pod)
+bool kube_pod_is_ready(const json_t *pod)
 {
     const json_t *c;
     size_t i;
-    if (json_object_get(json_object_get(pod, "metadata"), "deletionTimestamp")) return false;
     json_array_foreach(json_object_get(json_object_get(pod, "status"), "conditions"), i,
                        c) if (str_is(json_text(c, "type"), "Ready")) return str_is(json_text(c, "status"), "True");
     return false;
+}
+
+static bool answers(const json_t *pod)
+{
+    return kube_pod_is_ready(pod) && !json_object_get(json_object_get(pod, "metadata"), "deletionTimestamp");
 }
 
 static bool find(struct controllers *c, struct err *err)
@@ -52,7 +56,7 @@ static bool find(struct controllers *c, struct err *err)
     size_t i;
     if (!kube_fetch(c->client, &r, c->a, &x, err)) return false;
     items = json_object_get(x.json, "items");
-    json_array_foreach(items, i, pod) if (is_ready(pod))
+    json_array_foreach(items, i, pod) if (answers(pod))
         list_push(c->a, &c->pods, json_text(json_object_get(pod, "metadata"), "name"));
     if (c->pods.n) return true;
     if (json_array_size(items))

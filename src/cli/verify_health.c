@@ -69,15 +69,6 @@ static const json_t *member(const json_t *o, const char *outer, const char *inne
     return json_object_get(json_object_get(o, outer), inner);
 }
 
-static bool pod_is_ready(const json_t *pod)
-{
-    const json_t *c;
-    size_t i;
-    json_array_foreach(member(pod, "status", "conditions"), i,
-                       c) if (str_is(json_text(c, "type"), "Ready")) return str_is(json_text(c, "status"), "True");
-    return false;
-}
-
 static struct str why_not(const json_t *pod)
 {
     const json_t *c;
@@ -106,8 +97,8 @@ static void check_pods(struct health *h)
     json_array_foreach(json_object_get(list, "items"), i, pod)
     {
         struct str name = json_text(json_object_get(pod, "metadata"), "name"), why = why_not(pod);
-        ready += pod_is_ready(pod);
-        if (!pod_is_ready(pod))
+        ready += kube_pod_is_ready(pod);
+        if (!kube_pod_is_ready(pod))
             checks_say(&h->checks, false, 1, "pod %.*s is not ready (%.*s): kubectl -n %.*s describe pod %.*s",
                        STR_FMT(name), STR_FMT(why), STR_FMT(h->ns), STR_FMT(name));
     }

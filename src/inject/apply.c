@@ -45,7 +45,7 @@ static bool set_child(json_t *parent, struct str token, bool replace, json_t *va
 
 static bool apply_one(json_t *doc, const json_t *operation, struct arena *a)
 {
-    struct str op = inject_text(operation, "op"), path = inject_text(operation, "path");
+    struct str op = json_text(operation, "op"), path = json_text(operation, "path");
     json_t *value = json_object_get(operation, "value");
     if (!value || path.n == 0 || path.p[0] != '/') return false;
     ptrdiff_t last = str_rfind(path, '/');
@@ -71,7 +71,7 @@ bool patch_apply(json_t *doc, const json_t *patch, struct err *err)
     json_array_foreach(patch, i, operation)
     {
         if (apply_one(doc, operation, a)) continue;
-        struct str op = inject_text(operation, "op"), path = inject_text(operation, "path");
+        struct str op = json_text(operation, "op"), path = json_text(operation, "path");
         return err_set(err, "operation %zu of the patch (%.*s %.*s) does not apply", i, STR_FMT(op), STR_FMT(path));
     }
     return true;

@@ -73,14 +73,14 @@ static void workload_of(const json_t *pod, struct str *kind, struct str *name)
     const json_t *meta = json_object_get(pod, "metadata"), *owner;
     size_t i;
     *kind = S("Pod");
-    *name = inject_text(meta, "name");
+    *name = json_text(meta, "name");
     json_array_foreach(json_object_get(meta, "ownerReferences"), i, owner)
     {
         if (!json_is_true(json_object_get(owner, "controller"))) continue;
-        *kind = inject_text(owner, "kind");
-        *name = inject_text(owner, "name");
+        *kind = json_text(owner, "kind");
+        *name = json_text(owner, "name");
     }
-    struct str hash = inject_text(json_object_get(meta, "labels"), "pod-template-hash"), shorter = STR_NULL;
+    struct str hash = json_text(json_object_get(meta, "labels"), "pod-template-hash"), shorter = STR_NULL;
     bool is_job = str_is(*kind, "Job");
     if (is_job || (str_is(*kind, "ReplicaSet") && hash.n)) shorter = without_suffix(*name, is_job ? STR_NULL : hash);
     if (!shorter.n) return;

@@ -1,17 +1,11 @@
 #include "base/names.h"
 #include "inject/internal.h"
 
-struct str inject_text(const json_t *object, const char *key)
-{
-    const json_t *v = json_object_get(object, key);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
-}
-
 static const json_t *spec_of(const json_t *pod) { return json_object_get(pod, "spec"); }
 
 struct str inject_annotation(const json_t *pod, const char *key)
 {
-    return inject_text(json_object_get(json_object_get(pod, "metadata"), "annotations"), key);
+    return json_text(json_object_get(json_object_get(pod, "metadata"), "annotations"), key);
 }
 
 bool inject_switch(struct str value, const char *what, enum tri *out, struct err *err)
@@ -34,8 +28,8 @@ static struct inject_decision decided(enum inject_action action, struct str reas
 
 static bool is_windows(const json_t *spec)
 {
-    return str_is(inject_text(json_object_get(spec, "os"), "name"), "windows") ||
-           str_is(inject_text(json_object_get(spec, "nodeSelector"), "kubernetes.io/os"), "windows");
+    return str_is(json_text(json_object_get(spec, "os"), "name"), "windows") ||
+           str_is(json_text(json_object_get(spec, "nodeSelector"), "kubernetes.io/os"), "windows");
 }
 
 static const json_t *user_of(const json_t *with_context)
@@ -52,7 +46,7 @@ static struct str container_with_sidecar_uid(const json_t *spec, const char *lis
     json_array_foreach(json_object_get(spec, list), i, c)
     {
         const json_t *uid = user_of(c) ? user_of(c) : user_of(spec);
-        if (json_integer_value(uid) == UID_SIDECAR) return inject_text(c, "name");
+        if (json_integer_value(uid) == UID_SIDECAR) return json_text(c, "name");
     }
     return STR_NULL;
 }
@@ -61,7 +55,7 @@ static const json_t *named(const json_t *list, const char *name)
 {
     const json_t *c;
     size_t i;
-    json_array_foreach(list, i, c) if (str_is(inject_text(c, "name"), name)) return c;
+    json_array_foreach(list, i, c) if (str_is(json_text(c, "name"), name)) return c;
     return NULL;
 }
 

@@ -1,9 +1,8 @@
 /* internal.h - what the files of inject/ share. */
 #pragma once
+#include "base/json.h"
 #include "inject/inject.h"
 
-/* Member |key| of an object as text; STR_NULL when absent or no string. */
-struct str inject_text(const json_t *object, const char *key);
 /* metadata.annotations[key] of the pod, or STR_NULL. */
 struct str inject_annotation(const json_t *pod, const char *key);
 json_t *inject_string(struct str s);

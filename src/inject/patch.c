@@ -94,7 +94,7 @@ static void add_metadata(const struct inject_input *in, const struct inject_sett
     struct err ignored = {0};
     enum tri metrics = TRI_UNSET;
     if (!json_is_object(meta)) inject_op(patch, "add", S("/metadata"), json_object());
-    if (!inject_text(json_object_get(meta, "labels"), LABEL_PROXY_UUID).n)
+    if (!json_text(json_object_get(meta, "labels"), LABEL_PROXY_UUID).n)
         json_object_set_new(labels, LABEL_PROXY_UUID, inject_string(in->uuid));
     /* An injected pod keeps its generation: that is what its sidecar is. */
     if (!was_injected || !inject_annotation(in->pod, ANNOTATION_SIDECAR_GENERATION).n)

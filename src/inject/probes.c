@@ -35,17 +35,17 @@ static json_t *original_of(const json_t *container, const json_t *probe)
     for (size_t i = 0; i < 3; i++) {
         const json_t *h = json_object_get(probe, handlers[i]);
         json_int_t port = port_number(container, json_object_get(h, "port"));
-        if (!h || port <= 0 || inject_text(h, "host").n) continue;
-        bool https = str_is(inject_text(h, "scheme"), "HTTPS");
+        if (!h || port <= 0 || json_text(h, "host").n) continue;
+        bool https = str_is(json_text(h, "scheme"), "HTTPS");
         json_t *out = json_pack("{s:s, s:I}", "kind", https ? "https" : kinds[i], "port", port);
         if (i == 0) {
-            struct str path = inject_text(h, "path");
+            struct str path = json_text(h, "path");
             json_object_set_new(out, "path", inject_string(path.n ? path : S("/")));
             if (json_object_get(h, "httpHeaders"))
                 json_object_set_new(out, "headers", json_deep_copy(json_object_get(h, "httpHeaders")));
         }
-        if (i == 2 && inject_text(h, "service").n)
-            json_object_set_new(out, "service", inject_string(inject_text(h, "service")));
+        if (i == 2 && json_text(h, "service").n)
+            json_object_set_new(out, "service", inject_string(json_text(h, "service")));
         json_int_t timeout = json_integer_value(json_object_get(probe, "timeoutSeconds"));
         json_object_set_new(out, "timeout", json_integer(timeout > 0 ? timeout : 1));
         return out;

@@ -27,23 +27,17 @@ static const struct {
     {"MeshConfig", "config.openservicemesh.io", "v1alpha2", "meshconfigs"},
 };
 
-struct str install_text(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
-}
-
 bool install_ref(const json_t *object, struct kube_ref *out)
 {
-    struct str kind = install_text(object, "kind");
+    struct str kind = json_text(object, "kind");
     const json_t *meta = json_object_get(object, "metadata");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!str_is(kind, known[i].kind)) continue;
         *out = (struct kube_ref){.group = known[i].group,
                                  .version = known[i].version,
                                  .plural = known[i].plural,
-                                 .ns = install_text(meta, "namespace"),
-                                 .name = install_text(meta, "name")};
+                                 .ns = json_text(meta, "namespace"),
+                                 .name = json_text(meta, "name")};
         return true;
     }
     return false;
@@ -57,9 +51,9 @@ static void say(struct installer *in, struct str line)
 static struct str title(struct arena *a, const json_t *o)
 {
     const json_t *meta = json_object_get(o, "metadata");
-    struct str ns = install_text(meta, "namespace");
-    return str_fmt(a, "%.*s %.*s%s%.*s", STR_FMT(install_text(o, "kind")), STR_FMT(ns), ns.n ? "/" : "",
-                   STR_FMT(install_text(meta, "name")));
+    struct str ns = json_text(meta, "namespace");
+    return str_fmt(a, "%.*s %.*s%s%.*s", STR_FMT(json_text(o, "kind")), STR_FMT(ns), ns.n ? "/" : "",
+                   STR_FMT(json_text(meta, "name")));
 }
 
 /* ---- applying -------------------------------------------------------------------------------------------- */
@@ -99,8 +93,8 @@ static bool is_established(const json_t *definition)
     const json_t *c;
     size_t i;
     json_array_foreach(json_object_get(json_object_get(definition, "status"), "conditions"), i,
-                       c) if (str_is(install_text(c, "type"), "Established")) return str_is(install_text(c, "status"),
-                                                                                            "True");
+                       c) if (str_is(json_text(c, "type"), "Established")) return str_is(json_text(c, "status"),
+                                                                                         "True");
     return false;
 }
 
@@ -151,8 +145,8 @@ static bool is_same(const json_t *a, const json_t *b)
 {
     static const char *const parts[] = {"namespace", "name"};
     const json_t *x = json_object_get(a, "metadata"), *y = json_object_get(b, "metadata");
-    bool same = str_eq(install_text(a, "kind"), install_text(b, "kind"));
-    for (size_t i = 0; same && i < 2; i++) same = str_eq(install_text(x, parts[i]), install_text(y, parts[i]));
+    bool same = str_eq(json_text(a, "kind"), json_text(b, "kind"));
+    for (size_t i = 0; same && i < 2; i++) same = str_eq(json_text(x, parts[i]), json_text(y, parts[i]));
     return same;
 }
 
@@ -179,7 +173,7 @@ bool install_remove(struct installer *in, const json_t *objects, bool definition
     for (size_t i = json_array_size(objects); i-- > 0;) {
         const json_t *o = json_array_get(objects, i);
         if (install_is_definition(o) && !definitions) continue;
-        if (str_is(install_text(o, "kind"), "Namespace") && !ns) continue;
+        if (str_is(json_text(o, "kind"), "Namespace") && !ns) continue;
         if (!remove_one(in, o, err)) return false;
     }
     return true;

@@ -29,10 +29,7 @@ static bool is_ours(const json_t *deployment)
     return program && verb && strcmp(program, "osm") == 0 && strcmp(verb, "controller") == 0;
 }
 
-static struct str dup_text(struct arena *a, const json_t *o, const char *key)
-{
-    return str_dup(a, install_text(o, key));
-}
+static struct str dup_text(struct arena *a, const json_t *o, const char *key) { return str_dup(a, json_text(o, key)); }
 
 static int by_place(const void *a, const void *b)
 {
@@ -61,7 +58,7 @@ bool install_find(struct installer *in, struct arena *a, struct install_founds *
                                     .values = dup_text(a, annotations_of(d), INSTALL_ANNOTATION_VALUES),
                                     .release = dup_text(a, annotations_of(d), "meta.helm.sh/release-name"),
                                     .is_archived = !is_ours(d),
-                                    .enforces_single = str_is(install_text(l, "enforceSingleMesh"), "true")};
+                                    .enforces_single = str_is(json_text(l, "enforceSingleMesh"), "true")};
     }
     list_sort(out, by_place);
     return true;
@@ -164,13 +161,12 @@ static struct str stuck(const json_t *pod, struct arena *a)
     json_array_foreach(json_object_get(json_object_get(pod, "status"), "containerStatuses"), i, c)
     {
         const json_t *waiting = json_object_get(json_object_get(c, "state"), "waiting");
-        struct str reason = install_text(waiting, "reason"), message = install_text(waiting, "message");
+        struct str reason = json_text(waiting, "reason"), message = json_text(waiting, "message");
         for (size_t k = 0; k < sizeof reasons / sizeof *reasons; k++)
             if (str_is(reason, reasons[k]))
-                return str_fmt(a, "pod %.*s, image %.*s: %.*s%s%.*s",
-                               STR_FMT(install_text(json_object_get(pod, "metadata"), "name")),
-                               STR_FMT(install_text(c, "image")), STR_FMT(reason), message.n ? ": " : "",
-                               STR_FMT(message));
+                return str_fmt(
+                    a, "pod %.*s, image %.*s: %.*s%s%.*s", STR_FMT(json_text(json_object_get(pod, "metadata"), "name")),
+                    STR_FMT(json_text(c, "image")), STR_FMT(reason), message.n ? ": " : "", STR_FMT(message));
     }
     return STR_NULL;
 }
@@ -186,9 +182,8 @@ static bool look_for_stuck(struct installer *in, const struct install_values *v,
     json_array_foreach(json_object_get(x.json, "items"), i, pod)
     {
         /* One of another image is left over from an earlier try. */
-        if (!str_eq(
-                install_text(json_array_get(json_object_get(json_object_get(pod, "spec"), "containers"), 0), "image"),
-                v->osm.image.ref))
+        if (!str_eq(json_text(json_array_get(json_object_get(json_object_get(pod, "spec"), "containers"), 0), "image"),
+                    v->osm.image.ref))
             continue;
         struct str why = stuck(pod, a);
         if (why.n) return err_set(err, "the control plane cannot start: %.*s", STR_FMT(why));
@@ -200,7 +195,7 @@ static bool hooks_trusted(const json_t *configuration)
 {
     const json_t *hooks = json_object_get(configuration, "webhooks"), *h;
     size_t i;
-    json_array_foreach(hooks, i, h) if (!install_text(json_object_get(h, "clientConfig"), "caBundle").n) return false;
+    json_array_foreach(hooks, i, h) if (!json_text(json_object_get(h, "clientConfig"), "caBundle").n) return false;
     return json_array_size(hooks) > 0;
 }
 

@@ -1,5 +1,6 @@
 /* internal.h - what the files of install/ share: each adds its objects to the list. */
 #pragma once
+#include "base/json.h"
 #include "install/render.h"
 
 struct render {
@@ -13,8 +14,6 @@ struct render {
  * borrowed. */
 json_t *render_add(struct render *r, const char *api_version, const char *kind, struct str ns, struct str name);
 json_t *render_str(struct str s);
-/* The string member |key|, borrowed, or STR_NULL. */
-struct str install_text(const json_t *o, const char *key);
 /* Sets a member; takes over |value|. */
 void render_set(json_t *o, const char *key, json_t *value);
 

@@ -236,3 +236,19 @@ void mesh_config_installed(struct arena *a, struct mesh_config *out)
     out->spec.traffic.enable_egress = true;
     out->spec.traffic.permissive = true;
 }
+
+struct object *mesh_config_closed(struct arena *a, struct str key, struct str path)
+{
+    struct problems ignored = {0};
+    struct err err = {0};
+    struct str ns, name;
+    key_split(key, &ns, &name);
+    json_t *j =
+        json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2",
+                  "kind", "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec",
+                  "certificate", "serviceCertValidityDuration", "24h", "certKeyBitSize", 2048);
+    struct node *n = j ? node_of_json(a, j, &err) : NULL;
+    struct object *o = n ? object_decode(n, path, a, &ignored) : NULL;
+    json_decref(j);
+    return o;
+}

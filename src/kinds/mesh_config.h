@@ -72,3 +72,6 @@ int64_t tracing_sampling(const struct int_or_str *percent);
 KIND_ACCESSOR(mesh_config, KIND_MESH_CONFIG);
 /* What holds where there is no MeshConfig: the defaults with egress and permissive mode on. |out| is zeroed. */
 void mesh_config_installed(struct arena *a, struct mesh_config *out);
+/* In place of one that cannot be used: says no to permissive mode and to egress, as without any the mesh would follow
+ * defaults that nobody chose. |key| "NAMESPACE/NAME"; |path|: its file, or STR_NULL. A new reference. */
+struct object *mesh_config_closed(struct arena *a, struct str key, struct str path);

@@ -1,4 +1,5 @@
 #include "kube/channels.h"
+#include "base/json.h"
 
 #include <jansson.h>
 
@@ -30,12 +31,6 @@ bool exec_channels_take(struct exec_channels *c, struct str message, struct err 
     return true; /* v5: 255 says that a channel will say no more */
 }
 
-static struct str text_of(const json_t *o, const char *name)
-{
-    const json_t *t = json_object_get(o, name);
-    return json_is_string(t) ? str_make(json_string_value(t), json_string_length(t)) : STR_NULL;
-}
-
 /* Of details.causes, or -1. */
 static int64_t exit_code(const json_t *status)
 {
@@ -43,17 +38,17 @@ static int64_t exit_code(const json_t *status)
     size_t i;
     json_t *cause;
     json_array_foreach(json_object_get(json_object_get(status, "details"), "causes"), i,
-                       cause) if (str_is(text_of(cause, "reason"), "ExitCode") &&
-                                  str_to_i64(text_of(cause, "message"), 0, 255, &code)) return code;
+                       cause) if (str_is(json_text(cause, "reason"), "ExitCode") &&
+                                  str_to_i64(json_text(cause, "message"), 0, 255, &code)) return code;
     return -1;
 }
 
 bool exec_channels_end(const struct exec_channels *c, int *exit, struct err *err)
 {
     json_t *status = c->status.n ? json_loadb(c->status.p, c->status.n, 0, NULL) : NULL;
-    struct str word = text_of(status, "status"), message = text_of(status, "message");
+    struct str word = json_text(status, "status"), message = json_text(status, "message");
     int64_t code = str_is(word, "Success") ? 0 : exit_code(status);
-    bool ok = str_is(word, "Success") || (str_is(text_of(status, "reason"), "NonZeroExitCode") && code > 0);
+    bool ok = str_is(word, "Success") || (str_is(json_text(status, "reason"), "NonZeroExitCode") && code > 0);
     *exit = (int)code;
     if (!c->status.n)
         err_set(err, "the connection ended before the command");

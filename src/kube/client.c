@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
@@ -178,12 +179,6 @@ int64_t kube_jitter(struct kube_client *c, int64_t max)
 }
 
 /* ---- what an answer says ---- */
-
-static struct str json_text(const json_t *o, const char *name)
-{
-    const json_t *t = json_object_get(o, name);
-    return t && json_is_string(t) ? str_make(json_string_value(t), json_string_length(t)) : STR_NULL;
-}
 
 static void read_status(struct kube_answer *out)
 {

@@ -1,3 +1,4 @@
+#include "kinds/mesh_config.h"
 #include "source/file/internal.h"
 
 static bool is_it(const struct object *o, const struct lost_object *l, struct arena *a)
@@ -12,23 +13,6 @@ static struct object *find(const struct file_objects *objects, const struct lost
     return NULL;
 }
 
-/* An empty MeshConfig says no to permissive mode and to egress. */
-static struct object *closed_mesh_config(struct str key, const char *path, struct arena *a)
-{
-    struct problems ignored = {0};
-    struct err err = {0};
-    struct str ns, name;
-    key_split(key, &ns, &name);
-    json_t *doc =
-        json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2",
-                  "kind", "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec",
-                  "certificate", "serviceCertValidityDuration", "24h", "certKeyBitSize", 2048);
-    struct node *n = doc ? node_of_json(a, doc, &err) : NULL;
-    struct object *o = n ? object_decode(n, str_of(path), a, &ignored) : NULL;
-    json_decref(doc);
-    return o;
-}
-
 static void say(struct arena *a, struct source_problems *problems, const struct lost_object *l, const char *what)
 {
     for (size_t i = l->first; i < l->first + l->n; i++)
@@ -39,7 +23,7 @@ bool lost_mesh_config(struct str text, const char *path, struct file_objects *ou
 {
     SCOPED_ARENA struct arena *a = arena_new();
     if (!text.n || !memmem(text.p, text.n, "MeshConfig", sizeof "MeshConfig" - 1)) return false;
-    struct object *closed = closed_mesh_config(S(NAME_SYSTEM_NAMESPACE "/" NAME_MESH_CONFIG), path, a);
+    struct object *closed = mesh_config_closed(a, S(NAME_SYSTEM_NAMESPACE "/" NAME_MESH_CONFIG), str_of(path));
     if (closed) file_objects_add(out, closed);
     return closed != NULL;
 }
@@ -49,7 +33,8 @@ void lost_replace(struct reading *r, const struct file_objects *before, const ch
 {
     for (each(l, r->lost)) {
         struct object *good = find(&r->objects, l, a) ? NULL : find(before, l, a);
-        struct object *closed = good || l->kind != KIND_MESH_CONFIG ? NULL : closed_mesh_config(l->key, path, a);
+        struct object *closed =
+            good || l->kind != KIND_MESH_CONFIG ? NULL : mesh_config_closed(a, l->key, str_of(path));
         if (good) file_objects_add(&r->objects, object_ref(good));
         if (closed) file_objects_add(&r->objects, closed);
         say(a, problems, l,

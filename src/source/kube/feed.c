@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/names.h"
+#include "kinds/mesh_config.h"
 #include "kube/request.h"
 #include "source/kube/internal.h"
 
@@ -71,31 +72,13 @@ static void take(struct feed *f, struct str key, struct object *o)
 
 /* ---- events ---- */
 
-/* An empty MeshConfig says no to permissive mode and to egress; without any the mesh would follow defaults that nobody
- * chose. */
-static struct object *closed_mesh_config(const struct node *doc, struct arena *a)
-{
-    struct problems ignored = {0};
-    struct err err = {0};
-    const struct node *meta = node_get(doc, S("metadata"));
-    struct str ns = node_get_str(meta, S("namespace")), name = node_get_str(meta, S("name"));
-    json_t *j =
-        json_pack("{s:s, s:s, s:{s:s%, s:s%}, s:{s:{s:s, s:i}}}", "apiVersion", "config.openservicemesh.io/v1alpha2",
-                  "kind", "MeshConfig", "metadata", "namespace", ns.p, ns.n, "name", name.p, name.n, "spec",
-                  "certificate", "serviceCertValidityDuration", "24h", "certKeyBitSize", 2048);
-    struct node *n = j ? node_of_json(a, j, &err) : NULL;
-    struct object *o = n ? object_decode_lean(n, STR_NULL, a, &ignored) : NULL;
-    json_decref(j);
-    return o;
-}
-
 /* What holds instead of an object that cannot be used. */
 static void keep_last_good(struct feed *f, struct str key, const struct node *doc, struct problems problems,
                            struct arena *a)
 {
     struct map *refused = f->is_staging ? &f->staged_refused : &f->refused;
     const struct object *old = store_peek(f->source->store, f->kind, key);
-    struct object *closed = old || f->kind != KIND_MESH_CONFIG ? NULL : closed_mesh_config(doc, a);
+    struct object *closed = old || f->kind != KIND_MESH_CONFIG ? NULL : mesh_config_closed(a, key, STR_NULL);
     const char *instead = old      ? "its last good form stays in force"
                           : closed ? "until it is mended: SMI policy, egress off"
                                    : "it counts as absent";
