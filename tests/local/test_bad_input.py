@@ -65,6 +65,8 @@ def test_each_has_its_sentence_and_the_rest_runs_on(mesh):
             eventually(lambda: said(f"{name}.yaml{place}", words), 10, (name, diagnostics(mesh)))
     for name, words in PODS.items():
         eventually(lambda: said(f"pod_default_{name}.json:1", words), 10, (name, diagnostics(mesh)))
+    log = (mesh.state / "logs/controller.log").read_text()
+    assert log.count("larger than 4194304 bytes") == 1 and "did not find expected ',' or '}'" in log, "the log says it, once"
     (mesh.dir / "half.yaml").unlink()
     assert mesh.call("client", "http://web/").stdout == "hello"
     mesh.save("a.yaml", WEB[:200])  # half of it, closed: the last good text holds

@@ -148,12 +148,22 @@ static bool doc_vanished(struct file_source *f, struct doc *d)
     return changed;
 }
 
+static bool is_said(const struct doc *d, const struct source_problem *p)
+{
+    for (each(old, d->problems))
+        if (old->code == p->code && str_eq(old->where, p->where) && str_eq(old->text, p->text)) return true;
+    return false;
+}
+
 static void doc_set_problems(struct doc *d, struct arena *a, struct source_problems problems)
 {
+    for (each(p, problems)) {
+        errcode_count(p->code);
+        if (p->is_error && !is_said(d, p)) log_warn("%.*s: E%04d %.*s", STR_FMT(p->where), p->code, STR_FMT(p->text));
+    }
     arena_free(d->arena);
     d->arena = a;
     d->problems = problems;
-    for (each(p, problems)) errcode_count(p->code);
 }
 
 static void doc_accept(struct file_source *f, struct doc *d, struct str text, struct file_objects objects)
