@@ -208,6 +208,12 @@ struct node *node_of(walk &w, element e)
 
 extern "C" {
 
+struct str json_text(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
+}
+
 json_t *json_read(struct str text, size_t depth, const char *const *without, struct err *err)
 {
     document d(text);

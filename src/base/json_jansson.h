@@ -2,6 +2,9 @@
 #pragma once
 #include "base/node.h"
 
+/* As node_of_json, within |limits|. */
+MUST struct node *node_of_json_limited(struct arena *a, const json_t *j, const struct node_limits *limits,
+                                       struct err *err);
 /* As json_read, without leaving out. Roots that are no containers are errors. */
 MUST json_t *json_read_by_jansson(struct str text, size_t depth, struct err *err);
 /* As node_parse_json. */

@@ -1,9 +1,8 @@
 #include "base/node.h"
 
-#include "base/json.h"
-#include "base/json_jansson.h"
-
 #include <stdlib.h>
+
+#include "base/json_jansson.h"
 
 const struct node_limits node_limits_default = {.bytes = 4 << 20, .depth = 64, .nodes = 400000};
 
@@ -19,12 +18,6 @@ struct str node_get_str(const struct node *n, struct str key)
 {
     const struct node *v = node_get(n, key);
     return v && v->type == NODE_STR ? v->text : STR_NULL;
-}
-
-struct str json_text(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
 }
 
 static json_t *text_to_json(struct str s)
@@ -153,7 +146,7 @@ static struct node *of_json(struct json_walk *w, const json_t *j)
     return ok ? n : NULL;
 }
 
-static struct node *of_json_limited(struct arena *a, const json_t *j, const struct node_limits *l, struct err *err)
+struct node *node_of_json_limited(struct arena *a, const json_t *j, const struct node_limits *l, struct err *err)
 {
     struct json_walk w = {a, l->depth, l->nodes, err};
     return of_json(&w, j);
@@ -163,43 +156,5 @@ struct node *node_of_json(struct arena *a, const json_t *j, struct err *err)
 {
     struct node_limits l = node_limits_default;
     l.nodes = SIZE_MAX;
-    return of_json_limited(a, j, &l, err);
-}
-
-struct node *node_parse_by_jansson(struct arena *a, struct str text, const struct node_limits *limits, struct err *err)
-{
-    json_error_t why;
-    json_t *j = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (!j) return ERR_NULL(err, "%d:%d: not JSON: %s", why.line, why.column, why.text);
-    struct node *n = of_json_limited(a, j, limits, err);
-    json_decref(j);
-    return n;
-}
-
-/* Before the parser, which recurses, sees it. */
-static bool is_too_deep(struct str text, size_t limit)
-{
-    size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '['))
-            depth++;
-        else if (!in_string && (c == '}' || c == ']') && depth)
-            depth--;
-        if (depth > limit) return true;
-    }
-    return false;
-}
-
-json_t *json_read_by_jansson(struct str text, size_t depth, struct err *err)
-{
-    json_error_t at;
-    if (is_too_deep(text, depth)) return ERR_NULL(err, "nested deeper than %zu levels", depth);
-    json_t *j = json_loadb(text.p ? text.p : "", text.n, 0, &at);
-    return j ? j : ERR_NULL(err, "not JSON: line %d, column %d: %s", at.line, at.column, at.text);
+    return node_of_json_limited(a, j, &l, err);
 }

@@ -11,7 +11,7 @@ const char *api_state_dir(void);
 /* GET |path| from the controller's socket. The caller owns the value. On failure NULL and one sentence: not running,
  * not allowed, or what the controller answered. */
 MUST json_t *api_get(const char *path, struct err *err);
-/* The same of a number or a boolean; 0 or false when it is another. */
+/* Member |name| of |o| as a number or a boolean; 0 or false when it is absent or another. */
 int64_t json_number(const json_t *o, const char *name);
 bool json_flag(const json_t *o, const char *name);
 /* Percent-encodes what a query value cannot hold (RFC 3986 section 2.3), in |a|. */

@@ -13,17 +13,19 @@ static const struct node_pair *pair_of(const struct node *n, const char *key)
     return NULL;
 }
 
-static bool find(struct nodes docs, struct str ns, const char *map, const char *key, struct place_in *out)
+const struct node *manifest_namespace(struct nodes docs, struct str ns)
 {
-    for (each(d, docs)) {
-        const struct node_pair *meta = pair_of(*d, "metadata");
-        if (!str_is(node_get_str(*d, S("kind")), "Namespace") || !meta) continue;
-        if (!str_eq(node_get_str(meta->value, S("name")), ns)) continue;
-        const struct node_pair *m = pair_of(meta->value, map);
-        *out = (struct place_in){meta, m, m ? pair_of(m->value, key) : NULL};
-        return true;
-    }
-    return false;
+    for (each(d, docs))
+        if (str_is(node_get_str(*d, S("kind")), "Namespace") &&
+            str_eq(node_get_str(node_get(*d, S("metadata")), S("name")), ns))
+            return *d;
+    return NULL;
+}
+
+static struct place_in find(const struct node *doc, const char *map, const char *key)
+{
+    const struct node_pair *meta = pair_of(doc, "metadata"), *m = pair_of(meta->value, map);
+    return (struct place_in){meta, m, m ? pair_of(m->value, key) : NULL};
 }
 
 /* ---- lines ----------------------------------------------------------------------------------------------- */
@@ -90,16 +92,15 @@ static json_t *wanted(const struct node *doc, struct manifest_edit e)
 }
 
 /* Text is changed by rules that know little of YAML: what it says is what counts. */
-static bool says_it(struct arena *a, struct nodes before, struct str text, struct str ns, struct manifest_edit e)
+static bool says_it(struct arena *a, struct nodes before, const struct node *doc, struct str text,
+                    struct manifest_edit e)
 {
     struct nodes after = {0};
     struct err ignored = {0};
     if (!node_parse(a, text, "", &node_limits_default, &after, &ignored) || after.n != before.n) return false;
     bool same = true;
     for (size_t i = 0; i < before.n; i++) {
-        bool is_it = str_is(node_get_str(before.v[i], S("kind")), "Namespace") &&
-                     str_eq(node_get_str(node_get(before.v[i], S("metadata")), S("name")), ns);
-        json_t *want = is_it ? wanted(before.v[i], e) : node_to_json(before.v[i]), *is = node_to_json(after.v[i]);
+        json_t *want = before.v[i] == doc ? wanted(doc, e) : node_to_json(before.v[i]), *is = node_to_json(after.v[i]);
         same = same && json_equal(want, is);
         json_decref(want);
         json_decref(is);
@@ -111,16 +112,17 @@ bool manifest_edit(struct arena *a, struct str text, const char *file, struct st
                    struct str *out, struct err *err)
 {
     struct nodes docs = {0};
-    struct place_in at;
     if (!node_parse(a, text, file, &node_limits_default, &docs, err)) return false;
-    if (!find(docs, ns, e.map, e.key, &at)) return err_set(err, "%s has no Namespace %.*s", file, STR_FMT(ns));
+    const struct node *doc = manifest_namespace(docs, ns);
+    if (!doc) return err_set(err, "%s has no Namespace %.*s", file, STR_FMT(ns));
+    struct place_in at = find(doc, e.map, e.key);
     *out = text;
     if (!e.value && !at.entry) return true;
     if (e.value && at.entry && str_is(at.entry->value->text, e.value)) return true;
     *out = !e.value   ? without(a, text, &at)
            : at.entry ? replaced(a, text, at.entry, e.value)
                       : inserted(a, text, &at, e);
-    if (says_it(a, docs, *out, ns, e)) return true;
+    if (says_it(a, docs, doc, *out, e)) return true;
     uint32_t line = at.entry ? at.entry->line : at.map ? at.map->line : at.meta->line;
     if (!e.value)
         return err_set(err, "%s:%u: take %s out of the %s of Namespace %.*s here: this text is not changed by itself",

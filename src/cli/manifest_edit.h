@@ -3,6 +3,9 @@
 #pragma once
 #include "base/node.h"
 
+/* Its document; NULL: there is none. */
+const struct node *manifest_namespace(struct nodes docs, struct str ns);
+
 struct manifest_edit {
     const char *map; /* "labels", "annotations" */
     const char *key;

@@ -28,12 +28,8 @@ static struct str mesh_of(struct arena *a, struct str text, struct str name)
     struct nodes docs = {0};
     struct err ignored = {0};
     if (!node_parse(a, text, "", &node_limits_default, &docs, &ignored)) return STR_NULL;
-    for (each(d, docs)) {
-        const struct node *meta = node_get(*d, S("metadata"));
-        if (str_is(node_get_str(*d, S("kind")), "Namespace") && str_eq(node_get_str(meta, S("name")), name))
-            return node_get_str(node_get(meta, S("labels")), S(LABEL_MONITORED_BY));
-    }
-    return STR_NULL;
+    const struct node *meta = node_get(manifest_namespace(docs, name), S("metadata"));
+    return node_get_str(node_get(meta, S("labels")), S(LABEL_MONITORED_BY));
 }
 
 static bool is_mesh_here(const struct ns_call *c, struct err *err)

@@ -40,5 +40,5 @@ struct kube_client *controllers_client(struct controllers *c);
 
 /* For one question. */
 MUST json_t *place_get(const struct place *p, const char *path, struct err *err);
-/* Does its status say so? */
+/* Is the condition Ready of |pod|, as the API gives it, true? */
 bool kube_pod_is_ready(const json_t *pod);

@@ -1,5 +1,6 @@
 #include "controller/kube_access.h"
 
+#include "base/json.h"
 #include "base/log.h"
 #include "kube/request.h"
 #include "net/http_server.h"
@@ -8,11 +9,11 @@ enum { PAUSE_FIRST_MS = 500, PAUSE_MAX_MS = 10000, ASK_MS = 10000, NATIVE_MINOR 
 
 /* The question that is open, or the pause before the next one. */
 struct asking {
-    struct kube_access *k;
+    struct kube_client *client;
     struct kube_call *call;
     bool is_over, is_away;
-    struct str said; /* why it is away */
-    int64_t minor;   /* of Kubernetes 1.x; 0: not told */
+    struct err why; /* it is away */
+    int64_t minor;  /* of Kubernetes 1.x; 0: not told */
 };
 
 /* ---- whoever asks meanwhile ------------------------------------------------------------------------------ */
@@ -22,7 +23,7 @@ static void get_alive(struct http_exchange *x) { http_reply(x, 200, "text/plain"
 static void get_ready(struct http_exchange *x)
 {
     const struct asking *q = x->arg;
-    http_reply(x, 503, "text/plain", str_fmt(x->arena, "the Kubernetes API is away: %.*s\n", STR_FMT(q->said)));
+    http_reply(x, 503, "text/plain", str_fmt(x->arena, "the Kubernetes API is away: %s\n", q->why.text));
 }
 
 static const struct http_route routes[] = {
@@ -33,10 +34,10 @@ static const struct http_route routes[] = {
 /* "29", "29+" */
 static int64_t minor_of(const json_t *version)
 {
-    const char *text = json_string_value(json_object_get(version, "minor"));
+    struct str minor = json_text(version, "minor");
     int64_t n = 0;
-    struct str digits = {text, text ? strspn(text, "0123456789") : 0};
-    return str_to_i64(digits, 0, INT32_MAX, &n) ? n : 0;
+    if (minor.n) minor.n = strspn(minor.p, "0123456789");
+    return str_to_i64(minor, 0, INT32_MAX, &n) ? n : 0;
 }
 
 static void on_version(void *arg, const struct kube_answer *answer)
@@ -45,7 +46,7 @@ static void on_version(void *arg, const struct kube_answer *answer)
     q->call = NULL;
     q->is_over = true;
     q->is_away = answer->is_away;
-    if (q->is_away) q->said = str_dup(q->k->arena, err_str(&answer->err));
+    if (q->is_away) q->why = answer->err;
     if (answer->is_ok) q->minor = minor_of(answer->json);
 }
 
@@ -68,7 +69,7 @@ static bool until_over(struct asking *q, struct event_base *base)
 static bool ask(struct asking *q, struct event_base *base)
 {
     struct kube_request r = {.path = "/version", .timeout_ms = ASK_MS, .no_retry = true};
-    q->call = kube_call_start(q->k->client, &r, on_version, q);
+    q->call = kube_call_start(q->client, &r, on_version, q);
     bool ok = until_over(q, base);
     kube_call_cancel(q->call);
     return ok;
@@ -92,7 +93,7 @@ static bool wait_for(struct asking *q, struct event_base *base, const struct con
         struct http_server_options o = {
             .address = opt->address, .port = (uint16_t)opt->http_port, .routes = routes, .arg = q};
         if (!health && !(health = http_server_new(base, &o, err))) return false;
-        log_warn("the Kubernetes API is away: %.*s; asking again in %lld ms", STR_FMT(q->said), (long long)ms);
+        log_warn("the Kubernetes API is away: %s; asking again in %lld ms", q->why.text, (long long)ms);
         ok = pause_ms(q, base, ms) && ask(q, base);
     }
     http_server_free(health);
@@ -105,7 +106,7 @@ bool kube_access_open(struct kube_access *k, struct event_base *base, const stru
                       struct err *err)
 {
     struct kube_config_options from = kube_config_options_of_env();
-    struct asking q = {.k = k};
+    struct asking q = {0};
     from.kubeconfig = opt->kubeconfig;
     from.context = opt->context;
     k->arena = arena_new();
@@ -113,6 +114,7 @@ bool kube_access_open(struct kube_access *k, struct event_base *base, const stru
                               : kube_config_load_pod(&from, k->arena, &k->config, err);
     if (!ok || !(k->client = kube_client_new(base, &k->config, err))) return false;
     k->writer = writer_new(base, k->client);
+    q.client = k->client;
     if (!wait_for(&q, base, opt, err)) return k->was_ended = event_base_got_break(base), false;
     k->is_classic = opt->sidecar_order == SIDECAR_CLASSIC ||
                     (opt->sidecar_order == SIDECAR_AUTO && q.minor && q.minor < NATIVE_MINOR);

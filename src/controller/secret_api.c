@@ -19,17 +19,18 @@ static void forget(struct secret_api *k, bool deletes)
 
 static bool keep(struct secret_sink *sink, const struct tls_secret *s, struct err *err)
 {
-    (void)err;
     struct secret_api *k = (struct secret_api *)sink;
-    struct arena *a = arena_new();
-    struct str key = s ? str_fmt(a, "Secret %.*s/%.*s", STR_FMT(s->ns), STR_FMT(s->name)) : STR_NULL;
-    if (k->arena && !str_eq(k->key, key)) forget(k, true);
     if (!s) {
-        arena_free(a);
+        forget(k, true);
         return true;
     }
+    json_t *object = tls_secret_json(s);
+    if (!object) return err_set(err, "Secret %.*s/%.*s cannot be written as JSON", STR_FMT(s->ns), STR_FMT(s->name));
+    struct arena *a = arena_new();
+    struct str key = str_fmt(a, "Secret %.*s/%.*s", STR_FMT(s->ns), STR_FMT(s->name));
+    if (k->arena && !str_eq(k->key, key)) forget(k, true);
     struct kube_ref ref = {.version = "v1", .plural = "secrets", .ns = s->ns, .name = s->name};
-    writer_want(k->writer, key, ref, tls_secret_json(s));
+    writer_want(k->writer, key, ref, object);
     if (k->arena) arena_free(k->arena);
     k->arena = a;
     k->key = key;

@@ -1,9 +1,9 @@
 /* secret_sink.h - where a certificate for others is put: a Secret, as an object file or by the API server. */
 #pragma once
+#include <jansson.h>
+
 #include "base/arena.h"
 #include "base/err.h"
-
-#include <jansson.h>
 
 /* Of type kubernetes.io/tls. */
 struct tls_secret {

@@ -303,6 +303,7 @@ static void on_end(void *arg, int status)
 {
     struct container *c = arg;
     struct err why = {0};
+    forget_entry(c); /* it watches what process_failure closes */
     bool never_ran = process_failure(&c->process, &why);
     stop_probes(c);
     stop_hooks(c);

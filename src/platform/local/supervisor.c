@@ -63,6 +63,7 @@ static void on_controller_end(void *arg, int status)
     s->controller = 0;
     if (s->ending) return;
     log_warn("the controller ended (status %d) and is started again; pods live on", status);
+    say(s, "the controller ended and is started again; STATE/logs/controller.log says why");
     event_add(s->restart, &(struct timeval){.tv_usec = CHILD_PAUSE_MS * 1000});
 }
 
